@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorplan.errors import DataError
-from sensorplan.sensors import Floats, Geometry, Ints, SensorData
+from sensorplan.sensors import Floats, Geometry, Ints, SensorData, cell_name
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,6 @@ def _centres(geometry: Geometry, region_of: Ints, regions: int) -> Floats:
     np.minimum.at(low, region_of, geometry.positions)
     np.maximum.at(high, region_of, geometry.positions)
     return (low + high) / 2
-
-
-def cell_name(y: float, x: float) -> str:
-    """Name of a grid cell or patch: ``lat_lon`` with four decimals.
-
-    >>> cell_name(51.25, -0.5)
-    '51.2500_-0.5000'
-    """
-    return f"{y:.4f}_{x:.4f}"
 
 
 def parse_patch(text: str) -> tuple[int, int]:

@@ -145,3 +145,15 @@ class SensorData:
     def valid(self) -> Bools:
         """``[time, node, channel]`` True where a value was observed."""
         return np.isfinite(self.values)
+
+
+def cell_name(y: float, x: float, decimals: int = 4) -> str:
+    """Name of a grid cell or patch: ``lat_lon`` with four decimals.
+
+    >>> cell_name(51.25, -0.5)
+    '51.2500_-0.5000'
+    >>> cell_name(-0.00001, 180)
+    '0.0000_180.0000'
+    """
+    y, x = (round(float(v), decimals) + 0.0 for v in (y, x))  # + 0.0: no negative zero
+    return f"{y:.{decimals}f}_{x:.{decimals}f}"
