@@ -1,13 +1,17 @@
 """The plan: a ranking cut at a budget, with its evidence, as `plan.json` holds it."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sensorplan.errors import DataError
 from sensorplan.sensors import Floats, Ints
 
 SCHEMA_VERSION = 1
+PLAN_FILE = "plan.json"
 
 
 class _Record(BaseModel):
@@ -30,7 +34,8 @@ class Metrics(_Record):
         persistence: The last value of each sensor, carried on.
         climatology: The calendar alone, no sensor.
         rmse_ratio: RMSE of the plan / RMSE from all sensors.
-        value_kept: Share of what the sensors add to the calendar that the plan keeps; None when they add nothing.
+        value_kept: Share of what the sensors add to the calendar that the plan keeps; None when
+            they add nothing.
     """
 
     all_sensors: Score
@@ -62,7 +67,8 @@ class Plan(_Record):
         budget: Number of regions kept.
         kept: Names of the kept regions, best first.
         dropped: Names of the dropped regions, best first.
-        split: How time was cut: ``train``, ``validation`` and ``test`` with first and last time, and the windows in each.
+        split: How time was cut: ``train``, ``validation`` and ``test``, each with first and last time
+            and its windows.
         settings: Every setting of the run, as its recipe.
     """
 
@@ -80,6 +86,49 @@ class Plan(_Record):
     timings: dict[str, float]
     versions: dict[str, str]
     settings: dict[str, Any]
+
+    def to_json(self) -> bytes:
+        """`plan.json`: UTF-8, two spaces of indent."""
+        return f"{self.model_dump_json(indent=2)}\n".encode()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The plan in a folder that `sensorplan fit` wrote.
+
+        Raises:
+            DataError: The folder's `plan.json` is missing, damaged, or from a newer sensorplan.
+        """
+        file = folder / PLAN_FILE
+        try:
+            content = json.loads(file.read_bytes())
+        except OSError as error:
+            raise DataError(
+                f"{file}: cannot be read ({error.strerror}); "
+                "expected a folder written by sensorplan fit"
+            ) from error
+        except ValueError as error:
+            raise DataError(f"{file}: damaged, no JSON ({error})") from error
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise DataError(
+                f"{file}: schema_version = {version} is of a newer sensorplan; "
+                f"this one reads up to {SCHEMA_VERSION}"
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            raise DataError(f"{file}: damaged, {where}: {first['msg']}") from error
+
+
+def budget_at(sparsity: float, regions: int) -> int:
+    """Number of regions kept at a sparsity in [0, 1): at least one.
+
+    >>> budget_at(0.4, 12)
+    7
+    """
+    return max(1, round((1 - sparsity) * regions))
 
 
 class CurvePoint(_Record):

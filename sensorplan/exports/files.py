@@ -1,0 +1,118 @@
+"""Files and folders that stand there complete or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sensorplan.errors import OutputError
+
+
+def check_file(target: Path, overwrite: bool) -> None:
+    """See that a file may be written to `target`; touches nothing.
+
+    Raises:
+        OutputError: Something stands there and `overwrite` is False, it is a folder, or the folder
+            around it cannot be written.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; expected a file name")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already; --overwrite replaces it")
+    check_parent(target)
+
+
+def check_parent(target: Path) -> None:
+    """See that `target` can be made: the nearest folder above it that exists can be written.
+
+    Raises:
+        OutputError: It is no folder, or cannot be written.
+    """
+    parent = next(p for p in target.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise OutputError(f"{target}: cannot be written; {parent} is a file, expected a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: cannot be written; no permission to write in {parent}")
+
+
+def write_file(target: Path, content: bytes, overwrite: bool) -> None:
+    """Write a file under a temporary name, then rename it.
+
+    Raises:
+        OutputError: The target is not allowed (`check_file`), or the system refused to write.
+    """
+    check_file(target, overwrite)
+    with _new_path(target) as new:
+        new.write_bytes(content)
+        new.replace(target.resolve())
+
+
+def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder under a temporary name, then put it in the place of `target`.
+
+    An existing folder gives way only when the new one is complete. What it holds under names that
+    are not in `files` is copied to the new one: nothing that the user put there is lost.
+
+    Args:
+        target: The folder.
+        files: Name and content of each file.
+
+    Raises:
+        OutputError: The system refused to write; `target` is as it was.
+    """
+    with _new_path(target) as new:
+        new.mkdir()
+        for name, content in files.items():
+            (new / name).write_bytes(content)
+        if target.exists():
+            _copy_others(target, new)
+            _swap(new, target.resolve())
+        else:
+            new.rename(target)
+
+
+@contextmanager
+def _new_path(target: Path) -> Iterator[Path]:
+    """A free name beside `target`, in a folder that exists; what stays there is removed."""
+    place = target.resolve()
+    new = place.with_name(f".{place.name}.partial-{secrets.token_hex(4)}")
+    try:
+        new.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield new
+        finally:
+            _remove(new)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written; {error.strerror or error}") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _copy_others(source: Path, new: Path) -> None:
+    """Copy what `source` holds and `new` does not."""
+    for entry in source.iterdir():
+        if (new / entry.name).exists():
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.copytree(entry, new / entry.name, symlinks=True)
+        else:
+            shutil.copy2(entry, new / entry.name, follow_symlinks=False)
+
+
+def _swap(new: Path, target: Path) -> None:
+    """Put folder `new` in the place of folder `target`, which comes back when that fails."""
+    old = new.with_name(new.name.replace(".partial-", ".old-"))
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,77 @@
+"""The plan folder: everything that `fit` writes, in one go."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sensorplan.errors import OutputError
+from sensorplan.exports.figures import curve_png, map_png
+from sensorplan.exports.files import check_parent, write_folder
+from sensorplan.exports.geojson import geojson
+from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
+from sensorplan.plan import PLAN_FILE, CurvePoint, Plan, Ranking
+from sensorplan.regions import Regions
+from sensorplan.sensors import SensorData
+
+
+def check_target(folder: Path, overwrite: bool) -> None:
+    """See that a plan may be written to `folder`, before hours of training; touches nothing.
+
+    Raises:
+        OutputError: Something stands there and `overwrite` is False, or it is neither a plan folder
+            nor empty, or the folder around it cannot be written.
+    """
+    if folder.exists():
+        if not overwrite:
+            raise OutputError(f"{folder}: exists already; --overwrite replaces it")
+        if not folder.is_dir():
+            raise OutputError(f"{folder}: is a file; --overwrite replaces only a plan folder")
+        if any(folder.iterdir()) and not (folder / PLAN_FILE).is_file():
+            raise OutputError(
+                f"{folder}: holds no {PLAN_FILE}; "
+                "--overwrite replaces only a plan folder or an empty one"
+            )
+    check_parent(folder)
+
+
+def write_plan(
+    folder: Path,
+    *,
+    plan: Plan,
+    ranking: Ranking,
+    regions: Regions,
+    data: SensorData,
+    curve: Sequence[CurvePoint],
+    extra_files: Mapping[str, bytes],
+    overwrite: bool,
+) -> list[str]:
+    """Write the plan folder: all of it or nothing.
+
+    Args:
+        folder: Where; missing folders above it are made.
+        plan: The plan.
+        ranking: The order of the regions that the plan cuts.
+        regions: The regions.
+        data: The history they come from.
+        curve: Points of accuracy against sparsity; may be empty.
+        extra_files: Name and content of further files, such as ``forecaster.safetensors``.
+        overwrite: Replace an older plan folder, but keep what the user added to it.
+
+    Returns:
+        Warnings for the user, plain sentences.
+
+    Raises:
+        OutputError: The target is not allowed (`check_target`), or the system refused to write.
+    """
+    check_target(folder, overwrite)
+    frame = deployment(plan, ranking, regions, data)
+    files = {
+        "ranking.csv": ranking_csv(frame),
+        PLAN_FILE: plan.to_json(),
+        "deployment.geojson": geojson(frame),
+        "curve.csv": curve_csv(curve),
+        "curve.png": curve_png(curve, plan),
+        "map.png": map_png(frame, plan),
+    }
+    assert files.keys().isdisjoint(extra_files)
+    write_folder(folder, {**files, **extra_files})
+    return map_warnings(frame)

@@ -1,0 +1,144 @@
+"""`export-map`: a plan's map in the format that another tool wants."""
+
+import json
+import sys
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from sensorplan.errors import DataError, RecipeError
+from sensorplan.exports.figures import map_png
+from sensorplan.exports.files import check_file, write_file
+from sensorplan.exports.geojson import geojson
+from sensorplan.exports.tables import is_planar, map_warnings, ranking_csv
+from sensorplan.plan import Plan, budget_at
+
+MapFormat = Literal["geojson", "gpkg", "csv", "png"]
+
+
+def export_map(
+    plan_folder: Path,
+    target: Path | None,
+    format: MapFormat = "geojson",
+    sparsity: float | None = None,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write the map of a plan.
+
+    Args:
+        plan_folder: The folder that `write_plan` wrote.
+        target: The file; None: stdout.
+        format: ``geojson``, ``gpkg``, ``csv`` (polygons as well-known text) or ``png``.
+        sparsity: Cut the ranking here, in [0, 1), instead of where the plan does.
+        overwrite: Replace an older file.
+
+    Returns:
+        Warnings for the user, plain sentences.
+
+    Raises:
+        RecipeError: The format is unknown or cannot go to stdout, or the sparsity is out of range.
+        DataError: The plan folder is missing or damaged.
+        OutputError: The file exists and `overwrite` is False, or could not be written.
+    """
+    if format not in get_args(MapFormat):
+        raise RecipeError(f"--format {format}; expected one of {', '.join(get_args(MapFormat))}")
+    if target is None and format == "gpkg":
+        raise RecipeError("--format gpkg cannot go to stdout; name a file with -o")
+    if sparsity is not None and not 0 <= sparsity < 1:
+        raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
+    if target is not None:
+        check_file(target, overwrite)
+    plan = Plan.load(plan_folder)
+    frame = read_deployment(plan_folder)
+    if sparsity is not None:
+        frame = recut(frame, budget_at(sparsity, len(frame)))
+    content = _render(frame, plan, format)
+    if target is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(target, content, overwrite)
+    return map_warnings(frame)
+
+
+def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:
+    """The table of a plan's regions, best first, as `tables.deployment` made it.
+
+    Raises:
+        DataError: `ranking.csv` or `deployment.geojson` is missing, damaged, or of another plan.
+    """
+    table_file, map_file = plan_folder / "ranking.csv", plan_folder / "deployment.geojson"
+    table = _load(table_file, _read_table)
+    features = _load(map_file, _read_features)
+    if [name for name, _ in features] != table["sensor"].to_list():
+        raise DataError(
+            f"{map_file}: its sensors are not those of {table_file.name}, in that order"
+        )
+    shapes = gpd.GeoSeries(np.array([shape for _, shape in features], dtype=object))
+    located = not shapes.isna().all() and not is_planar(table)
+    return gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326" if located else None)
+
+
+def recut(frame: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:
+    """The same ranking with the first `budget` regions kept."""
+    return frame.assign(decision=np.where(frame["rank"] <= budget, "keep", "drop"))
+
+
+def _load(file: Path, read: Any) -> Any:
+    try:
+        return read(file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: damaged ({error})") from error
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    table = pd.read_csv(file, dtype={"sensor": str}, keep_default_na=False, na_values=[""])
+    table[["rank", "sensor", "decision", "importance"]]  # all there, else KeyError
+    return table
+
+
+def _read_features(file: Path) -> list[tuple[str, Any]]:
+    """Name and shape of each feature."""
+    return [
+        (
+            feature["properties"]["sensor"],
+            feature["geometry"] and shapely.geometry.shape(feature["geometry"]),
+        )
+        for feature in json.loads(file.read_bytes())["features"]
+    ]
+
+
+def _render(frame: gpd.GeoDataFrame, plan: Plan, format: MapFormat) -> bytes:
+    if format == "geojson":
+        return geojson(frame)
+    if format == "gpkg":
+        return _gpkg(frame)
+    if format == "csv":
+        return _csv(frame)
+    return map_png(frame, plan)
+
+
+def _gpkg(frame: gpd.GeoDataFrame) -> bytes:
+    buffer = BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "'crs' was not provided"
+        )  # planar, and the caller says so
+        frame.to_file(buffer, driver="GPKG", layer="deployment", engine="pyogrio")
+    return buffer.getvalue()
+
+
+def _csv(frame: gpd.GeoDataFrame) -> bytes:
+    """`ranking.csv`, and a column ``wkt`` with the polygons where there are any."""
+    polygons = frame.geometry[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if polygons.empty:
+        return ranking_csv(frame)
+    return ranking_csv(frame.assign(wkt=polygons.to_wkt()))

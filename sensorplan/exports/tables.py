@@ -1,0 +1,100 @@
+"""The table of a plan's regions, and `ranking.csv` and `curve.csv`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from sensorplan.exports.shapes import decimals, region_shapes
+from sensorplan.plan import CurvePoint, Plan, Ranking
+from sensorplan.regions import Regions
+from sensorplan.sensors import SensorData
+
+COLUMNS = ("rank", "sensor", "decision", "importance", "latitude", "longitude", "y", "x")
+
+
+def deployment(
+    plan: Plan, ranking: Ranking, regions: Regions, data: SensorData
+) -> gpd.GeoDataFrame:
+    """The regions of a plan as a table, best first.
+
+    Returns:
+        One row a region: ``rank`` from 1, ``sensor`` (the region's name), ``decision`` (``keep`` or
+        ``drop``), ``importance``, ``latitude`` and ``longitude`` in degrees (NaN without a position
+        on the earth), for planar data ``y`` and ``x`` in the file's unit, the sensors' attributes
+        (none of patches), and ``geometry``. The CRS is None for planar data or no positions.
+    """
+    order = ranking.order
+    kept = set(plan.kept)
+    names = [regions.names[i] for i in order]
+    columns = {
+        "rank": np.arange(1, len(order) + 1),
+        "sensor": names,
+        "decision": ["keep" if name in kept else "drop" for name in names],
+        "importance": np.round(ranking.importance[order].astype(float), 6),
+        **{name: column[order] for name, column in _positions(regions, data).items()},
+        **{name: [column[i] for i in order] for name, column in _attributes(regions, data).items()},
+    }
+    shapes = region_shapes(regions, data.geometry)[order]
+    return gpd.GeoDataFrame(
+        columns, geometry=gpd.GeoSeries(shapes), crs=data.geometry and data.geometry.crs
+    )
+
+
+def is_planar(frame: gpd.GeoDataFrame) -> bool:
+    """True when the positions in the table of a plan's regions are no latitudes and longitudes."""
+    return {"y", "x"} <= set(frame.columns)
+
+
+def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
+    """What a map cannot show, as sentences for the user."""
+    lost = int(frame["geometry"].isna().sum())
+    if lost == len(frame):
+        return ["The data holds no positions: the map shows the ranking only."]
+    warnings = []
+    if lost:
+        warnings.append(f"{lost} of {len(frame)} sensors have no position and are not on the map.")
+    if is_planar(frame):
+        warnings.append(
+            "The positions are planar (y, x), not latitude and longitude: "
+            "GeoJSON readers will put them in the wrong place on the earth."
+        )
+    return warnings
+
+
+def ranking_csv(frame: gpd.GeoDataFrame) -> bytes:
+    """`ranking.csv` from the table of a plan's regions; the same table gives the same bytes."""
+    table = pd.DataFrame(frame.drop(columns="geometry"))
+    table["importance"] = table["importance"].map("{:.6f}".format)
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def curve_csv(curve: Sequence[CurvePoint]) -> bytes:
+    """`curve.csv`: one row a point, in the order given; errors in the data's unit."""
+    table = pd.DataFrame(
+        [point.model_dump() for point in curve], columns=list(CurvePoint.model_fields)
+    )
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode()
+
+
+def _positions(regions: Regions, data: SensorData) -> dict[str, Any]:
+    """Columns ``[region]`` of coordinates; the planar ones only where the data is planar."""
+    nowhere = np.full(len(regions), np.nan)
+    if data.geometry is None or regions.positions is None:
+        return {"latitude": nowhere, "longitude": nowhere}
+    first, second = np.round(regions.positions.astype(float), decimals(data.geometry)).T + 0.0
+    if data.geometry.crs is not None:
+        return {"latitude": first, "longitude": second}
+    return {"latitude": nowhere, "longitude": nowhere, "y": first, "x": second}
+
+
+def _attributes(regions: Regions, data: SensorData) -> Mapping[str, tuple[object, ...]]:
+    """The file's own columns ``[region]``; one named like a column of ours gets a ``_`` behind."""
+    if regions.patched:
+        return {}
+    taken = {*COLUMNS, "geometry"}
+    return {
+        f"{name}_" if name in taken else name: column for name, column in data.attributes.items()
+    }
