@@ -67,8 +67,8 @@ class Plan(_Record):
         budget: Number of regions kept.
         kept: Names of the kept regions, best first.
         dropped: Names of the dropped regions, best first.
-        split: How time was cut: ``train``, ``validation`` and ``test``, each with first and last time
-            and its windows.
+        split: How time was cut: ``train``, ``validation`` and ``test``, each with first and last
+            time and its windows.
         settings: Every setting of the run, as its recipe.
     """
 

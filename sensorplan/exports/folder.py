@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sensorplan.errors import OutputError
-from sensorplan.exports.figures import curve_png, map_png
+from sensorplan.exports.curve_figure import curve_png
 from sensorplan.exports.files import check_parent, write_folder
 from sensorplan.exports.geojson import geojson
+from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.plan import PLAN_FILE, CurvePoint, Plan, Ranking
 from sensorplan.regions import Regions

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from sensorplan.exports.tables import COLUMNS, is_planar
+from sensorplan.exports.tables import COORDINATES, is_planar
 
 PLANAR = "x and y in the unit of the data, not longitude and latitude (WGS 84)"
 
@@ -23,8 +23,7 @@ def geojson(frame: gpd.GeoDataFrame) -> bytes:
     head = '{"type": "FeatureCollection",\n'
     if is_planar(frame):
         head += f'"planar_coordinates": {json.dumps(PLANAR)},\n'
-    names = ["sensor", "rank", "decision", "importance"]
-    names += [name for name in frame.columns if name not in {*COLUMNS, "geometry"}]
+    names = [name for name in frame.columns if name not in {*COORDINATES, "geometry"}]
     rows = zip(frame["geometry"], *(frame[name] for name in names), strict=True)
     features = ",\n".join(
         _feature(shape, dict(zip(names, values, strict=True))) for shape, *values in rows

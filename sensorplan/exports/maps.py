@@ -13,10 +13,16 @@ import pandas as pd
 import shapely
 
 from sensorplan.errors import DataError, RecipeError
-from sensorplan.exports.figures import map_png
 from sensorplan.exports.files import check_file, write_file
 from sensorplan.exports.geojson import geojson
-from sensorplan.exports.tables import is_planar, map_warnings, ranking_csv
+from sensorplan.exports.map_figure import map_png
+from sensorplan.exports.tables import (
+    COORDINATES,
+    PROPERTIES,
+    is_planar,
+    map_warnings,
+    ranking_csv,
+)
 from sensorplan.plan import Plan, budget_at
 
 MapFormat = Literal["geojson", "gpkg", "csv", "png"]
@@ -71,18 +77,21 @@ def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:
     """The table of a plan's regions, best first, as `tables.deployment` made it.
 
     Raises:
-        DataError: `ranking.csv` or `deployment.geojson` is missing, damaged, or of another plan.
+        DataError: `deployment.geojson` or `ranking.csv` is missing, damaged, or of another plan.
     """
-    table_file, map_file = plan_folder / "ranking.csv", plan_folder / "deployment.geojson"
-    table = _load(table_file, _read_table)
-    features = _load(map_file, _read_features)
-    if [name for name, _ in features] != table["sensor"].to_list():
+    map_file, table_file = plan_folder / "deployment.geojson", plan_folder / "ranking.csv"
+    places, attributes, shapes = _load(map_file, _read_map)
+    positions = _load(table_file, _read_positions)
+    if places["sensor"].to_list() != positions.pop("sensor").to_list():
         raise DataError(
             f"{map_file}: its sensors are not those of {table_file.name}, in that order"
         )
-    shapes = gpd.GeoSeries(np.array([shape for _, shape in features], dtype=object))
-    located = not shapes.isna().all() and not is_planar(table)
-    return gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326" if located else None)
+    on_earth = not is_planar(positions) and any(shapes)
+    return gpd.GeoDataFrame(
+        pd.concat([places, positions, attributes], axis=1),
+        geometry=gpd.GeoSeries(np.array(shapes, dtype=object)),
+        crs="EPSG:4326" if on_earth else None,
+    )
 
 
 def recut(frame: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:
@@ -95,25 +104,25 @@ def _load(file: Path, read: Any) -> Any:
         return read(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, shapely.ShapelyError) as error:
         raise DataError(f"{file}: damaged ({error})") from error
 
 
-def _read_table(file: Path) -> pd.DataFrame:
-    table = pd.read_csv(file, dtype={"sensor": str}, keep_default_na=False, na_values=[""])
-    table[["rank", "sensor", "decision", "importance"]]  # all there, else KeyError
-    return table
-
-
-def _read_features(file: Path) -> list[tuple[str, Any]]:
-    """Name and shape of each feature."""
-    return [
-        (
-            feature["properties"]["sensor"],
-            feature["geometry"] and shapely.geometry.shape(feature["geometry"]),
-        )
-        for feature in json.loads(file.read_bytes())["features"]
+def _read_map(file: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[Any]]:
+    """Our own properties of each feature, the further ones, and its shape."""
+    features = json.loads(file.read_bytes())["features"]
+    properties = pd.DataFrame([feature["properties"] for feature in features])
+    shapes = [
+        feature["geometry"] and shapely.geometry.shape(feature["geometry"]) for feature in features
     ]
+    return properties[[*PROPERTIES]], properties.drop(columns=[*PROPERTIES]), shapes
+
+
+def _read_positions(file: Path) -> pd.DataFrame:
+    """The names and the coordinates in `ranking.csv`."""
+    types = {"sensor": str, **dict.fromkeys(COORDINATES, float)}
+    table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+    return table[["sensor", *(COORDINATES if is_planar(table) else COORDINATES[:2])]]
 
 
 def _render(frame: gpd.GeoDataFrame, plan: Plan, format: MapFormat) -> bytes:

@@ -12,7 +12,9 @@ from sensorplan.plan import CurvePoint, Plan, Ranking
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 
-COLUMNS = ("rank", "sensor", "decision", "importance", "latitude", "longitude", "y", "x")
+PROPERTIES = ("rank", "sensor", "decision", "importance")
+COORDINATES = ("latitude", "longitude", "y", "x")
+_TAKEN = {*PROPERTIES, *COORDINATES, "geometry", "wkt", "fid", "geom"}
 
 
 def deployment(
@@ -43,9 +45,9 @@ def deployment(
     )
 
 
-def is_planar(frame: gpd.GeoDataFrame) -> bool:
+def is_planar(frame: pd.DataFrame) -> bool:
     """True when the positions in the table of a plan's regions are no latitudes and longitudes."""
-    return {"y", "x"} <= set(frame.columns)
+    return "y" in frame and "x" in frame
 
 
 def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
@@ -94,7 +96,7 @@ def _attributes(regions: Regions, data: SensorData) -> Mapping[str, tuple[object
     """The file's own columns ``[region]``; one named like a column of ours gets a ``_`` behind."""
     if regions.patched:
         return {}
-    taken = {*COLUMNS, "geometry"}
     return {
-        f"{name}_" if name in taken else name: column for name, column in data.attributes.items()
+        f"{name}_" if name.lower() in _TAKEN else name: column
+        for name, column in data.attributes.items()
     }

@@ -1,0 +1,48 @@
+"""What all figures share: size, resolution, colours, title. Legible to the colour-blind."""
+
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sensorplan.plan import Plan
+
+# Okabe and Ito, "Color Universal Design" (2008)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+YELLOW = "#F0E442"
+GREY, PALE = "#707070", "#DEDEDE"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size (inches), free of pyplot's global state."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG, trimmed; a character that the font lacks is drawn as a box."""
+    buffer = BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15)
+    return buffer.getvalue()
+
+
+def dataset_stem(plan: Plan) -> str:
+    """Name of the plan's (first) data file without folder and ending."""
+    return Path(plan.data.path.split(",")[0]).stem
+
+
+def add_title(axes: Axes, title: str, subtitle: str) -> None:
+    """A bold title and, below it, a grey line."""
+    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", pad=22)
+    axes.annotate(
+        subtitle,
+        (0, 1),
+        (0, 6),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        color=GREY,
+        parse_math=False,
+    )
