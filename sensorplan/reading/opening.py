@@ -1,0 +1,145 @@
+"""Files to one lazy `xarray.Dataset`, and their checksum."""
+
+import glob
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from scipy.io import netcdf_file
+
+from sensorplan.errors import DataError
+from sensorplan.reading.notes import Notes, listed
+from sensorplan.reading.tables import read_tables
+
+_TABLES = (".csv", ".tsv", ".txt", ".csv.gz")
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
+_NETCDF = (*_CLASSIC, b"CDF\x05", b"\x89HDF\r\n\x1a\n")
+_DECODING: dict[str, Any] = {
+    "decode_times": xr.coders.CFDatetimeCoder(time_unit="us"),
+    "decode_timedelta": False,
+    "decode_coords": "all",
+}
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """Every file that the paths and globs name, in order.
+
+    Raises:
+        DataError: No path, no such file, or a glob without a match.
+    """
+    if not patterns:
+        raise DataError("no data given; expected a netCDF file, a Zarr store or a CSV table")
+    return [path for pattern in patterns for path in _expand(pattern)]
+
+
+def _expand(pattern: str) -> list[Path]:
+    if Path(pattern).exists():
+        return [Path(pattern)]
+    if not glob.has_magic(pattern):
+        raise DataError(f"{pattern}: no such file")
+    matches = sorted(glob.glob(pattern, recursive=True))
+    if not matches:
+        raise DataError(f"{pattern}: no file matches")
+    return [Path(match) for match in matches]
+
+
+def checksum(files: Sequence[Path]) -> str:
+    """SHA-256 over all contents; in a folder over relative names too, sorted."""
+    digest = hashlib.sha256()
+    for file in files:
+        members = sorted(m for m in file.rglob("*") if m.is_file()) if file.is_dir() else [file]
+        for member in members:
+            if member != file:
+                digest.update(member.relative_to(file).as_posix().encode())
+            with member.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def opened(files: Sequence[Path], notes: Notes) -> Iterator[xr.Dataset]:
+    """All files as one dataset; values of arrays load when asked for.
+
+    Raises:
+        DataError: A file is none that can be read, or the files do not fit together.
+    """
+    if all(file.name.lower().endswith(_TABLES) for file in files):
+        notes.found("format", "CSV", "file name")
+        yield read_tables(files, notes)
+        return
+    openers = [_opener(file) for file in files]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xarray's own; what matters to the user is checked here
+        dataset = openers[0](files[0]) if len(files) == 1 else _combined(files, openers, notes)
+        with dataset:
+            yield dataset
+
+
+def _opener(file: Path) -> Callable[[Path], xr.Dataset]:
+    if file.is_dir():
+        if not any((file / mark).exists() for mark in _ZARR_MARKS):
+            raise DataError(f"{file}: a folder, but no Zarr store; expected a file or a Zarr store")
+        return _open_zarr
+    return _open_netcdf
+
+
+def _open_zarr(store: Path) -> xr.Dataset:
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise DataError(
+            f"{store}: a Zarr store needs the package zarr; pip install 'sensorplan[zarr]'"
+        ) from error
+    try:
+        return xr.open_dataset(store, engine="zarr", **_DECODING)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{store}: cannot be read as Zarr ({_first_line(error)})") from error
+
+
+def _open_netcdf(file: Path) -> xr.Dataset:
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+    if not start.startswith(_NETCDF):
+        raise DataError(
+            f"{file}: not a netCDF file; expected netCDF, a Zarr store or CSV ({_TABLES[0]})"
+        )
+    if start.startswith(_CLASSIC):
+        _check_complete(file)
+    try:
+        return xr.open_dataset(file, engine="netcdf4", **_DECODING)
+    except OSError as error:
+        raise DataError(f"{file}: damaged or truncated netCDF ({_first_line(error)})") from error
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{file}: cannot be decoded ({_first_line(error)})") from error
+
+
+def _check_complete(file: Path) -> None:
+    """Refuse a classic file cut short; the netCDF library would read zeros past its end."""
+    try:
+        with netcdf_file(file, mmap=True):
+            pass
+    except (ValueError, IndexError, TypeError) as error:
+        raise DataError(
+            f"{file}: damaged or truncated netCDF (shorter than its header says)"
+        ) from error
+
+
+def _combined(
+    files: Sequence[Path], openers: Sequence[Callable[[Path], xr.Dataset]], notes: Notes
+) -> xr.Dataset:
+    """Join files by their coordinates, or along time where those overlap."""
+    notes.found("files", len(files), listed([file.name for file in files], 3))
+    raise notes.error("several files are not read yet")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
