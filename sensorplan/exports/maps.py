@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from shapely.errors import ShapelyError
 
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.exports.files import check_file, write_file
@@ -104,7 +105,7 @@ def _load(file: Path, read: Any) -> Any:
         return read(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    except (ValueError, LookupError, TypeError, AttributeError, shapely.ShapelyError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ShapelyError) as error:
         raise DataError(f"{file}: damaged ({error})") from error
 
 
