@@ -166,7 +166,8 @@ def _label_map(axes: Axes, planar: bool) -> None:
         axes.set(aspect="equal", xlabel="x", ylabel="y")
         return
     axes.set(aspect=1 / _squeeze(*axes.get_ylim()), xlabel="longitude (°E)", ylabel="latitude (°N)")
-    if axes.get_xlim()[1] > 190:  # across the dateline
+    west, east = axes.get_xlim()
+    if -180 < west and east > 180:  # across the dateline
         axes.xaxis.set_major_formatter(lambda degrees, _: f"{(degrees + 180) % 360 - 180:g}")
 
 
