@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sensorplan.reading.dimensions import time_coordinate
 from sensorplan.reading.grids import grid_network
-from sensorplan.reading.layout import Layout, recognise_layout, time_coordinate
+from sensorplan.reading.layout import Layout, recognise_layout
 from sensorplan.reading.network import Network
 from sensorplan.reading.notes import Notes, listed
 from sensorplan.reading.opening import checksum, find_files, opened

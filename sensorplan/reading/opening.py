@@ -3,8 +3,8 @@
 import glob
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import xarray as xr
 from scipy.io import netcdf_file
 
 from sensorplan.errors import DataError
-from sensorplan.reading.notes import Notes, listed
+from sensorplan.reading.combining import combined
+from sensorplan.reading.notes import Notes
 from sensorplan.reading.tables import read_tables
 
 _TABLES = (".csv", ".tsv", ".txt", ".csv.gz")
@@ -73,23 +74,24 @@ def opened(files: Sequence[Path], notes: Notes) -> Iterator[xr.Dataset]:
         notes.found("format", "CSV", "file name")
         yield read_tables(files, notes)
         return
-    openers = [_opener(file) for file in files]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # xarray's own; what matters to the user is checked here
-        dataset = openers[0](files[0]) if len(files) == 1 else _combined(files, openers, notes)
-        with dataset:
-            yield dataset
+    chunks: dict[str, int] | None = {} if len(files) > 1 else None
+    with ExitStack() as stack:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # xarray's own advice to programmers
+            datasets = [stack.enter_context(_open(file, chunks)) for file in files]
+            dataset = datasets[0] if len(files) == 1 else combined(datasets, files, notes)
+        yield dataset
 
 
-def _opener(file: Path) -> Callable[[Path], xr.Dataset]:
+def _open(file: Path, chunks: dict[str, int] | None) -> xr.Dataset:
     if file.is_dir():
         if not any((file / mark).exists() for mark in _ZARR_MARKS):
             raise DataError(f"{file}: a folder, but no Zarr store; expected a file or a Zarr store")
-        return _open_zarr
-    return _open_netcdf
+        return _open_zarr(file, chunks)
+    return _open_netcdf(file, chunks)
 
 
-def _open_zarr(store: Path) -> xr.Dataset:
+def _open_zarr(store: Path, chunks: dict[str, int] | None) -> xr.Dataset:
     try:
         import zarr  # noqa: F401
     except ImportError as error:
@@ -97,12 +99,12 @@ def _open_zarr(store: Path) -> xr.Dataset:
             f"{store}: a Zarr store needs the package zarr; pip install 'sensorplan[zarr]'"
         ) from error
     try:
-        return xr.open_dataset(store, engine="zarr", **_DECODING)
+        return xr.open_dataset(store, engine="zarr", chunks=chunks, **_DECODING)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{store}: cannot be read as Zarr ({_first_line(error)})") from error
 
 
-def _open_netcdf(file: Path) -> xr.Dataset:
+def _open_netcdf(file: Path, chunks: dict[str, int] | None) -> xr.Dataset:
     try:
         with file.open("rb") as stream:
             start = stream.read(8)
@@ -115,7 +117,7 @@ def _open_netcdf(file: Path) -> xr.Dataset:
     if start.startswith(_CLASSIC):
         _check_complete(file)
     try:
-        return xr.open_dataset(file, engine="netcdf4", **_DECODING)
+        return xr.open_dataset(file, engine="netcdf4", chunks=chunks, **_DECODING)
     except OSError as error:
         raise DataError(f"{file}: damaged or truncated netCDF ({_first_line(error)})") from error
     except (ValueError, OverflowError) as error:
@@ -131,14 +133,6 @@ def _check_complete(file: Path) -> None:
         raise DataError(
             f"{file}: damaged or truncated netCDF (shorter than its header says)"
         ) from error
-
-
-def _combined(
-    files: Sequence[Path], openers: Sequence[Callable[[Path], xr.Dataset]], notes: Notes
-) -> xr.Dataset:
-    """Join files by their coordinates, or along time where those overlap."""
-    notes.found("files", len(files), listed([file.name for file in files], 3))
-    raise notes.error("several files are not read yet")
 
 
 def _first_line(error: Exception) -> str:
