@@ -167,8 +167,8 @@ def _label_map(axes: Axes, planar: bool) -> None:
         return
     axes.set(aspect=1 / _squeeze(*axes.get_ylim()), xlabel="longitude (°E)", ylabel="latitude (°N)")
     west, east = axes.get_xlim()
-    if -180 < west and east > 180:  # across the dateline
-        axes.xaxis.set_major_formatter(lambda degrees, _: f"{(degrees + 180) % 360 - 180:g}")
+    if west > -180 and east > 180:  # across the dateline
+        axes.xaxis.set_major_formatter(lambda degrees, _: f"{180 - (180 - degrees) % 360:g}")
 
 
 def _draw_ranks(axes: Axes, names: list[str], kept: Bools, importance: Floats) -> None:
