@@ -5,18 +5,38 @@ a `RecipeError` that says where it stands and what is allowed.
 """
 
 import difflib
+import json
+import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from sensorplan.errors import RecipeError
 
 
+def _as_tuple(value: object) -> object:
+    """A list as a tuple; one value as a tuple of it, so that ``variable = "pm10"`` is enough."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
+AsText = Annotated[str, BeforeValidator(str)]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class DataSettings(_Section):
@@ -31,10 +51,10 @@ class DataSettings(_Section):
         stations: Station table (CSV with ``id,lat,lon``) for a CSV history.
     """
 
-    path: tuple[str, ...] = ()
-    variable: tuple[str, ...] = ()
-    select: dict[str, str] = {}
-    missing: tuple[float, ...] = ()
+    path: Texts = ()
+    variable: Texts = ()
+    select: dict[str, AsText] = {}
+    missing: Numbers = ()
     resample: str | None = None
     stations: str | None = None
 
@@ -45,7 +65,10 @@ class WindowSettings(_Section):
     lookback: Annotated[int, Field(ge=1)] | None = None
     horizon: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=1)] = 1
-    patch: Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$")] | None = None
+    patch: (
+        Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="ROWSxCOLUMNS, say 4x4")]
+        | None
+    ) = None
     validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
     test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
 
@@ -91,3 +114,161 @@ class Recipe(_Section):
     mask: MaskSettings = MaskSettings()
     training: TrainingSettings = TrainingSettings()
     run: RunSettings = RunSettings()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe; its data paths count from its own folder.
+
+    Raises:
+        RecipeError: The file cannot be read, is no TOML, or holds a key or value not allowed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: is no UTF-8 text; expected a TOML recipe") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: is no valid TOML: {error}") from error
+    try:
+        recipe = Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{path} {_explain(error, content)}") from error
+    return _move_paths(recipe, lambda name: os.path.normpath(path.parent / name))
+
+
+def dump_recipe(recipe: Recipe, folder: Path | None = None) -> bytes:
+    """A recipe as TOML, every setting written out except those that are None.
+
+    Args:
+        recipe: The recipe.
+        folder: Where the file will lie; relative data paths are written as seen from there. None:
+            as they are, so the file must lie in the working folder.
+    """
+    if folder is not None:
+        recipe = _move_paths(recipe, lambda name: _seen_from(folder, name))
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
+
+
+def override(recipe: Recipe, section: str, **values: object) -> Recipe:
+    """The recipe with settings replaced by command-line options of the same names.
+
+    Args:
+        recipe: The recipe.
+        section: The section that all of them are in.
+        values: Setting and value; None takes the setting back to having none.
+
+    Raises:
+        RecipeError: A value is not allowed.
+    """
+    settings = getattr(recipe, section)
+    try:
+        changed = type(settings).model_validate({**settings.model_dump(), **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        if not first["loc"]:
+            given = " ".join(_option(name, value) for name, value in values.items())
+            raise RecipeError(f"{given}; {first['ctx']['error']}") from error
+        name = str(first["loc"][0])
+        expected = _expected(type(settings), name, first["type"])
+        raise RecipeError(f"{_option(name, values[name])}; expected {expected}") from error
+    return recipe.model_copy(update={section: changed})
+
+
+def _option(name: str, value: object) -> str:
+    """``swap_fraction`` and ``2`` to ``--swap-fraction 2``."""
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"--{name.replace('_', '-')} {text}"
+
+
+def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
+    data = recipe.data
+    moved = {
+        "path": tuple(map(move, data.path)),
+        "stations": data.stations and move(data.stations),
+    }
+    return recipe.model_copy(update={"data": data.model_copy(update=moved)})
+
+
+def _seen_from(folder: Path, name: str) -> str:
+    """A path relative to `folder`; absolute where it was, or where it lies on another drive."""
+    here = Path(name).absolute()
+    if Path(name).is_absolute() or here.drive != folder.absolute().drive:
+        return here.as_posix()
+    return Path(os.path.relpath(here, folder)).as_posix()
+
+
+def _explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """The first problem in a recipe: where, what was found, what is allowed."""
+    first = error.errors()[0]
+    section, *rest = (str(part) for part in first["loc"])
+    if section not in Recipe.model_fields:
+        return _unknown_section(section)
+    model = Recipe.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, _Section)
+    if not isinstance(content[section], dict):
+        return f"{section} = {_toml(content[section])}; expected a section [{section}]"
+    if not rest:
+        return f"[{section}] {first['ctx']['error']}"
+    name = rest[0]
+    found = f"[{section}] {name} = {_toml(content[section][name])}"
+    if name not in model.model_fields:
+        return f"{found}; unknown key{_known(name, list(model.model_fields))}"
+    return f"{found}; expected {_expected(model, name, first['type'])}"
+
+
+def _unknown_section(name: str) -> str:
+    homes = [section for section, default in Recipe().model_dump().items() if name in default]
+    if homes:
+        return f"{name} stands outside of a section; expected under [{homes[0]}]"
+    return f"[{name}]; unknown section{_known(name, list(Recipe.model_fields))}"
+
+
+def _known(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f", did you mean {close[0]}?" if close else ";"
+    return f"{hint} known: {', '.join(known)}"
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+KINDS = {"number": "a number", "integer": "a whole number", "string": "text", "object": "a table"}
+LIST_KINDS = {"number": "numbers", "string": "texts"}
+
+
+def _expected(model: type[_Section], name: str, problem: str) -> str:
+    """What a setting may be, from its model: limits, choices or kind."""
+    schema = model.model_json_schema()["properties"][name]
+    schema = schema.get("anyOf", [schema])[0]  # the other choice is to leave the setting out
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    if "pattern" in schema:
+        return str(schema["description"])
+    if schema["type"] == "array":
+        return f"a list of {LIST_KINDS[schema['items']['type']]}"
+    limits = _limits(schema, name)
+    if problem.startswith(("greater_than", "less_than")):
+        return limits
+    kind = KINDS[schema["type"]]
+    return f"{kind}, {limits}" if limits != name else kind
+
+
+def _limits(schema: dict[str, Any], name: str) -> str:
+    """Limits of a number: ``0 <= sparsity < 1``, or ``rounds >= 1`` where there is only one."""
+    low = [
+        (sign, f"{schema[key]:g}")
+        for key, sign in (("minimum", "<="), ("exclusiveMinimum", "<"))
+        if key in schema
+    ]
+    high = [
+        f"{sign} {schema[key]:g}"
+        for key, sign in (("maximum", "<="), ("exclusiveMaximum", "<"))
+        if key in schema
+    ]
+    if low and not high:
+        sign, limit = low[0]
+        return f"{name} {sign.replace('<', '>')} {limit}"
+    return " ".join([*(f"{limit} {sign}" for sign, limit in low), name, *high])
