@@ -13,6 +13,7 @@ from scipy.io import netcdf_file
 
 from sensorplan.errors import DataError
 from sensorplan.reading.combining import combined
+from sensorplan.reading.month_units import with_month_units
 from sensorplan.reading.notes import Notes
 from sensorplan.reading.tables import read_tables
 
@@ -23,7 +24,7 @@ _NETCDF = (*_CLASSIC, b"CDF\x05", b"\x89HDF\r\n\x1a\n")
 _DECODING: dict[str, Any] = {
     "decode_times": xr.coders.CFDatetimeCoder(time_unit="us"),
     "decode_timedelta": False,
-    "decode_coords": "all",
+    "decode_coords": False,
 }
 
 
@@ -78,33 +79,30 @@ def opened(files: Sequence[Path], notes: Notes) -> Iterator[xr.Dataset]:
     with ExitStack() as stack:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # xarray's own advice to programmers
-            datasets = [stack.enter_context(_open(file, chunks)) for file in files]
+            datasets = [stack.enter_context(_open(file, chunks, notes)) for file in files]
             dataset = datasets[0] if len(files) == 1 else combined(datasets, files, notes)
         yield dataset
 
 
-def _open(file: Path, chunks: dict[str, int] | None) -> xr.Dataset:
+def _open(file: Path, chunks: dict[str, int] | None, notes: Notes) -> xr.Dataset:
     if file.is_dir():
         if not any((file / mark).exists() for mark in _ZARR_MARKS):
             raise DataError(f"{file}: a folder, but no Zarr store; expected a file or a Zarr store")
-        return _open_zarr(file, chunks)
-    return _open_netcdf(file, chunks)
+        return _open_zarr(file, chunks, notes)
+    return _open_netcdf(file, chunks, notes)
 
 
-def _open_zarr(store: Path, chunks: dict[str, int] | None) -> xr.Dataset:
+def _open_zarr(store: Path, chunks: dict[str, int] | None, notes: Notes) -> xr.Dataset:
     try:
         import zarr  # noqa: F401
     except ImportError as error:
         raise DataError(
             f"{store}: a Zarr store needs the package zarr; pip install 'sensorplan[zarr]'"
         ) from error
-    try:
-        return xr.open_dataset(store, engine="zarr", chunks=chunks, **_DECODING)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{store}: cannot be read as Zarr ({_first_line(error)})") from error
+    return _decoded(store, "zarr", chunks, notes)
 
 
-def _open_netcdf(file: Path, chunks: dict[str, int] | None) -> xr.Dataset:
+def _open_netcdf(file: Path, chunks: dict[str, int] | None, notes: Notes) -> xr.Dataset:
     try:
         with file.open("rb") as stream:
             start = stream.read(8)
@@ -116,12 +114,23 @@ def _open_netcdf(file: Path, chunks: dict[str, int] | None) -> xr.Dataset:
         )
     if start.startswith(_CLASSIC):
         _check_complete(file)
+    return _decoded(file, "netcdf4", chunks, notes)
+
+
+def _decoded(file: Path, engine: str, chunks: dict[str, int] | None, notes: Notes) -> xr.Dataset:
     try:
-        return xr.open_dataset(file, engine="netcdf4", chunks=chunks, **_DECODING)
-    except OSError as error:
-        raise DataError(f"{file}: damaged or truncated netCDF ({_first_line(error)})") from error
+        raw = xr.open_dataset(
+            file, engine=engine, chunks=chunks, decode_times=False, decode_coords="all"
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{file}: damaged or truncated ({_first_line(error)})") from error
+    try:
+        decoded = xr.decode_cf(with_month_units(raw, notes), **_DECODING)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{file}: cannot be decoded ({_first_line(error)})") from error
+        raw.close()
+        raise DataError(f"{file}: {_first_line(error).split('. Try')[0]}") from error
+    decoded.set_close(raw.close)
+    return decoded
 
 
 def _check_complete(file: Path) -> None:

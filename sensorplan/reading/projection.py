@@ -16,7 +16,8 @@ _METRES = dict.fromkeys(("km", "kilometre", "kilometer", "kilometres", "kilomete
 
 def wrapped(longitudes: Floats) -> Floats:
     """Longitudes in [-180, 180)."""
-    return (longitudes + 180) % 360 - 180
+    inside = (longitudes >= -180) & (longitudes < 180)
+    return np.where(inside, longitudes, (longitudes + 180) % 360 - 180)
 
 
 def file_crs(layout: Layout, notes: Notes) -> CRS | None:

@@ -106,7 +106,8 @@ def _monthly(stamps: Stamps) -> tuple[Ints, Stamps, str] | None:
     share = (stamps.numbers - starts) / (ends - starts)
     apart = np.diff(months)
     length = int(_usual(apart))
-    if np.ptp(share) > _MONTH_SPREAD or length < 1 or (apart % length).any():
+    equal = len(apart) > 1 and np.ptp(np.diff(stamps.numbers)) == 0
+    if np.ptp(share) > (0 if equal else _MONTH_SPREAD) or length < 1 or (apart % length).any():
         return None
     steps = (months - months[0]) // length
     every = months[0] + length * np.arange(steps[-1] + 1)
