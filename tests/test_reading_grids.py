@@ -218,10 +218,7 @@ def test_a_missing_coordinate_is_refused(tmp_path):
 
 def test_swapped_coordinates_are_a_warning(tmp_path):
     data = read_dataset(grid(latitude=(100, 110, 120), longitude=(40, 45, 50, 55)), tmp_path)
-    assert (
-        "lat reaches 120, beyond 90 degrees; latitude and longitude may be swapped"
-        in data.warnings[0]
-    )
+    assert "lat reaches 120, beyond 90 degrees, and longitude does not" in data.warnings[0]
     dataset = grid()
     dataset.lat.attrs, dataset.lon.attrs = dataset.lon.attrs, dataset.lat.attrs
     assert "may be swapped" in read_dataset(dataset, tmp_path).warnings[0]
@@ -305,7 +302,9 @@ def test_no_variable_over_sensors(tmp_path):
 def test_variables_over_other_sensors(tmp_path):
     dataset = grid()
     dataset["flow"] = (("time", "gauge"), np.ones((8, 2)))
-    with pytest.raises(DataError, match=r"flow has the dimensions time, gauge; expected lat, lon"):
+    with pytest.raises(
+        DataError, match=r"flow has the dimensions \(time, gauge\); expected time, lat"
+    ):
         read_dataset(dataset, tmp_path, variable=("t2m", "flow"))
 
 
@@ -315,3 +314,55 @@ def test_files_are_not_changed(tmp_path):
     read_path(path)
     assert Path(path).read_bytes() == before
     assert [f.name for f in tmp_path.iterdir()] == ["data.nc"]
+
+
+def test_a_geostationary_grid_in_radians(tmp_path):
+    dataset = grid(latitude=(-0.001, 0, 0.001), longitude=(-0.002, 0, 0.002))
+    dataset = dataset.rename(lat="y", lon="x")
+    for dim in "xy":
+        dataset[dim].attrs = {"units": "rad", "standard_name": f"projection_{dim}_coordinate"}
+    dataset["t2m"].attrs["grid_mapping"] = "goes"
+    dataset["goes"] = ((), 0, {
+        "grid_mapping_name": "geostationary",
+        "perspective_point_height": 35786023.0,
+        "longitude_of_projection_origin": -75.0,
+        "sweep_angle_axis": "x",
+        "semi_major_axis": 6378137.0,
+        "semi_minor_axis": 6356752.3,
+    })  # fmt: skip
+    positions = read_dataset(dataset, tmp_path).geometry.positions
+    assert positions[4].tolist() == pytest.approx([0, -75], abs=1e-6)
+    assert positions[5].tolist() == pytest.approx([0, -75 + 0.643], abs=0.01)
+
+
+def test_positions_given_at_each_time(tmp_path):
+    dataset = curvilinear()
+    steady = dataset.assign_coords(
+        {
+            n: (("time", "nj", "ni"), np.stack([dataset[n].values] * 8), dataset[n].attrs)
+            for n in ("nav_lat", "nav_lon")
+        }
+    )
+    data = read_dataset(steady, tmp_path)
+    assert_same(data, read_dataset(dataset, tmp_path))
+    assert data.warnings == ()
+    steady["nav_lat"][3] += 1
+    assert "nav_lat changes with time" in read_dataset(steady, tmp_path).warnings[0]
+
+
+def test_cells_without_a_position_are_left_out(tmp_path):
+    dataset = curvilinear()
+    dataset["nav_lat"][0, 0] = np.nan
+    data = read_dataset(dataset, tmp_path)
+    assert len(data.sensors) == 11
+    np.testing.assert_allclose(
+        data.geometry.corners[0],
+        [[178.55, 49.45], [179.55, 49.55], [179.45, 50.55], [178.45, 50.45]],
+        atol=0.15,
+    )
+    dataset["nav_lat"][:2, :2] = np.nan
+    dataset["nav_lat"][1, 3] = np.nan
+    data = read_dataset(dataset, tmp_path)
+    assert len(data.sensors) == 7
+    assert np.isfinite(data.geometry.corners).all()
+    assert "1 cell without a position left out" in data.warnings[0]

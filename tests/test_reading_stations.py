@@ -151,10 +151,7 @@ def test_swapped_positions_are_a_warning(tmp_path):
     dataset["lat"], dataset["lon"] = dataset["lat"].copy(data=[151.0, 150.0, 149.0]), dataset["lat"]
     dataset["lon"].attrs = {"standard_name": "longitude"}
     data = read_dataset(dataset, tmp_path)
-    assert (
-        "lat reaches 151, beyond 90 degrees; latitude and longitude may be swapped"
-        in data.warnings[0]
-    )
+    assert "latitude and longitude may be swapped" in data.warnings[0]
 
 
 def test_attributes(tmp_path):
@@ -291,4 +288,24 @@ def test_too_many_unknown_dimensions(tmp_path):
     with pytest.raises(
         DataError, match=r"v has the dimensions \(time, a, b, c\) and none is known"
     ):
+        read_dataset(dataset, tmp_path)
+
+
+def test_positions_that_are_none(tmp_path):
+    dataset = stations()
+    dataset["lat"][1], dataset["lon"][1] = -9999, -9999
+    data = read_dataset(dataset, tmp_path)
+    assert np.isnan(data.geometry.positions[1]).all()
+    assert "taken without position: B" in data.warnings[0]
+
+
+def test_a_ragged_array_is_refused(tmp_path):
+    dataset = xr.Dataset(
+        {"v": ("obs", np.ones(4))},
+        {
+            "time": ("obs", HOURS[:4]),
+            "station_index": ("obs", [0, 0, 1, 1], {"instance_dimension": "station"}),
+        },
+    )
+    with pytest.raises(DataError, match=r"a ragged array \(station_index\)"):
         read_dataset(dataset, tmp_path)

@@ -292,3 +292,12 @@ def test_undecodable_time(tmp_path):
         time[:] = [0, 1]
     with pytest.raises(DataError, match=r"odd\.nc: .*fortnights since the flood"):
         read_path(path)
+
+
+@pytest.mark.parametrize("units", ["day as %Y%m%d", ""])
+def test_days_written_as_numbers(tmp_path, units):
+    dataset = stations(time=[20200130, 20200131, 20200201])
+    dataset["time"].attrs = {"units": units} if units else {}
+    axis = read_dataset(dataset, tmp_path).time
+    assert axis.labels[2] == "2020-02-01T00:00:00"
+    assert axis.step_label == "1 d"

@@ -31,7 +31,7 @@ def read(settings: DataSettings) -> SensorData:
     Raises:
         DataError: The data cannot be read or not be planned on.
     """
-    notes = Notes(", ".join(settings.path))
+    notes = Notes(listed(settings.path, 2))
     files = find_files(settings.path)
     with opened(files, notes) as dataset:
         layout = recognise_layout(dataset, settings, notes)

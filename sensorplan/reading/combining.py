@@ -51,7 +51,7 @@ def _along_time(parts: Sequence[xr.Dataset], files: Sequence[Path], notes: Notes
             join="outer",
             data_vars="minimal",
             coords="minimal",
-            compat="equals",
+            compat="no_conflicts",
             combine_attrs="override",
         )
     except (ValueError, TypeError, KeyError) as error:

@@ -16,6 +16,9 @@ def time_dimension(dataset: xr.Dataset, notes: Notes) -> str:
     Raises:
         DataError: There is none, or time is a single value.
     """
+    for name, variable in dataset.variables.items():
+        if {"instance_dimension", "sample_dimension"} & set(variable.attrs):
+            raise notes.error(f"a ragged array ({name}); expected an array over time and sensors")
     times = [n for n in map(str, dataset.variables) if _is_time(n, dataset[n])]
     for name in times:
         if dataset[name].ndim == 1:
@@ -34,13 +37,14 @@ def time_dimension(dataset: xr.Dataset, notes: Notes) -> str:
 
 def time_coordinate(dataset: xr.Dataset, dimension: str) -> xr.DataArray | None:
     """The variable that holds the time of each step; None where steps are only counted."""
-    names = [
-        str(n)
-        for n, v in dataset.variables.items()
-        if v.dims == (dimension,) and (_is_time(str(n), dataset[n]) or n == dimension)
-    ]
-    dated = [n for n in names if _has_dates(dataset[n])]
-    return dataset[(dated or names)[0]] if names else None
+    along = [str(n) for n, v in dataset.variables.items() if v.dims == (dimension,)]
+    ranks = (
+        [n for n in along if _has_dates(dataset[n]) and recognised_as(n, dataset[n]) == "time"],
+        [n for n in along if n == dimension],
+        [n for n in along if _has_dates(dataset[n])],
+        [n for n in along if recognised_as(n, dataset[n]) == "time"],
+    )
+    return next((dataset[rank[0]] for rank in ranks if rank), None)
 
 
 def _is_time(name: str, variable: xr.DataArray) -> bool:

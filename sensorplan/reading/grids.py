@@ -12,7 +12,14 @@ from sensorplan.reading.conventions import recognise
 from sensorplan.reading.layout import Layout
 from sensorplan.reading.network import Network, attribute_columns, placed
 from sensorplan.reading.notes import Notes, counted
-from sensorplan.reading.projection import WGS84, file_crs, in_degrees, warn_of_swap, wrapped
+from sensorplan.reading.projection import (
+    WGS84,
+    crs_name,
+    file_crs,
+    in_degrees,
+    warn_of_swap,
+    wrapped,
+)
 from sensorplan.sensors import Bools, Floats, Geometry, Ints, cell_name
 
 
@@ -105,12 +112,22 @@ def grid_cells(layout: Layout, notes: Notes) -> Cells:
         y, x = _oriented(layout, y, x, auxiliary)
         centres = auxiliary[np.ix_(y.order, x.order)]
         return _cells(layout, y, x, WGS84, centres, _curvilinear_corners(centres))
+    return _planar_cells(layout, y, x, notes)
+
+
+def _planar_cells(layout: Layout, y: Axis, x: Axis, notes: Notes) -> Cells:
+    """Cells by y and x, in degrees where the file has a CRS."""
+    row, column = layout.nodes
     centres, corners = _mesh(y.centres, x.centres), _corners(y, x)
-    crs = file_crs(layout, notes)
+    counted_from_0 = [dim for dim in layout.nodes if dim not in layout.dataset.variables]
+    crs = None if counted_from_0 else file_crs(layout, notes)
     if crs is None:
-        notes.found("positions", f"{row}, {column}", "planar; no latitude, longitude or CRS")
+        why = "planar; no latitude, longitude or CRS"
+        if counted_from_0:
+            why = f"counted from 0; {' and '.join(counted_from_0)} without a coordinate"
+        notes.found("positions", f"{row}, {column}", why)
         return _cells(layout, y, x, None, centres, corners)
-    notes.found("positions", f"{row}, {column}", f"turned into degrees from {crs.name}")
+    notes.found("positions", f"{row}, {column}", f"turned into degrees from {crs_name(crs)}")
     units = str(layout.dataset[row].attrs.get("units", ""))
     centres = in_degrees(crs, centres[..., ::-1], units)[..., ::-1]
     corners = _near(in_degrees(crs, corners, units), centres)
@@ -144,7 +161,6 @@ def _kind(dataset: xr.Dataset, dim: str) -> str | None:
 
 def _centres(layout: Layout, dim: str, notes: Notes) -> Floats:
     if dim not in layout.dataset.variables:
-        notes.found("positions", f"{dim} counted from 0", f"{dim} has no coordinate")
         return np.arange(layout.dataset.sizes[dim], dtype=float)
     centres = np.asarray(layout.dataset[dim].values, float)
     if not np.isfinite(centres).all():
@@ -233,7 +249,23 @@ def _curvilinear_corners(centres: Floats) -> Floats:
     x, y, z = (padded[:, :-1] + padded[:, 1:])[..., :-1] + (padded[:, :-1] + padded[:, 1:])[..., 1:]
     lattice = np.rad2deg(np.stack([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))], axis=-1))
     ring = (lattice[:-1, :-1], lattice[:-1, 1:], lattice[1:, 1:], lattice[1:, :-1])
-    return _near(np.stack(ring, axis=-2), centres)
+    return _completed(_near(np.stack(ring, axis=-2), centres), centres)
+
+
+def _completed(corners: Floats, centres: Floats) -> Floats:
+    """Corners next to a cell without position: mirrored in the cell, or as far off as usual."""
+    middles = centres[..., None, ::-1]
+    mirrored = 2 * middles - np.roll(corners, 2, axis=-2)
+    corners = np.where(np.isnan(corners), mirrored, corners)
+    east, north = (_usual_step(np.diff(centres[..., ::-1], axis=axis)) for axis in (1, 0))
+    usual = np.stack([-north - east, east - north, north + east, north - east]) / 2
+    return np.where(np.isnan(corners), middles + usual, corners)
+
+
+def _usual_step(steps: Floats) -> Floats:
+    """Median (x, y) of ``[row, column, 2]`` steps; nothing where no step is known."""
+    known = steps[np.isfinite(steps).all(axis=-1)]
+    return np.median(known, axis=0) if len(known) else np.zeros(2)
 
 
 def _near(corners: Floats, centres: Floats) -> Floats:

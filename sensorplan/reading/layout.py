@@ -48,16 +48,14 @@ def recognise_layout(dataset: xr.Dataset, settings: DataSettings, notes: Notes) 
             without a choice.
     """
     time = time_dimension(dataset, notes)
+    dataset = _with_still_positions(dataset, time, notes)
     if settings.variable:
-        names = _chosen(dataset, settings.variable, time, notes)
-        why = "as asked"
+        names, why = _chosen(dataset, settings.variable, time, notes), "as asked"
     else:
-        names = _eligible(dataset, time, settings, notes)
-        why = "the first with time and sensors"
+        names, why = _eligible(dataset, time, settings, notes), "the first with time and sensors"
     first = names[0]
-    nodes = node_dimensions(
-        dataset, dataset[first], _open_dimensions(dataset, first, time, settings), notes
-    )
+    dims = _open_dimensions(dataset, first, time, settings)
+    nodes = node_dimensions(dataset, dataset[first], dims, notes)
     if not settings.variable:
         others = [n for n in names[1:] if set(nodes) <= set(dataset[n].dims)]
         if others:
@@ -66,16 +64,38 @@ def recognise_layout(dataset: xr.Dataset, settings: DataSettings, notes: Notes) 
                 "name several with --variable"
             )
         names = (first,)
-    for name in names:
-        if not set(nodes) <= set(dataset[name].dims):
-            raise notes.error(
-                f"{name} has the dimensions {listed(dataset[name].dims)}; "
-                f"expected {', '.join(nodes)} as for {first}"
-            )
+    _check_dimensions(dataset, names, (time, *nodes), notes)
     notes.found("variable", ", ".join(names), why)
     further = {d: None for n in names for d in map(str, dataset[n].dims) if d not in (time, *nodes)}
     indices = _select(dataset, list(further), settings.select, notes)
     return Layout(names, time, nodes, dataset.isel(indices))
+
+
+def _with_still_positions(dataset: xr.Dataset, time: str, notes: Notes) -> xr.Dataset:
+    """Latitudes and longitudes that the file repeats at each time, at the first."""
+    for name, variable in dataset.variables.items():
+        moving = time in variable.dims and variable.ndim > 1
+        if moving and recognised_as(str(name), dataset[name]) in ("latitude", "longitude"):
+            still = variable.isel({time: 0})
+            notes.found("positions", name, "given at each time; the first is taken")
+            if not bool((variable == still).all()):
+                notes.warn(f"{name} changes with time; sensors that move are placed at their first")
+            dataset = dataset.assign_coords({name: still})
+    return dataset
+
+
+def _check_dimensions(
+    dataset: xr.Dataset, names: Sequence[str], expected: Sequence[str], notes: Notes
+) -> None:
+    for name in names:
+        if not set(expected) <= set(dataset[name].dims):
+            raise notes.error(
+                f"{name} has the dimensions ({listed(dataset[name].dims)}); "
+                f"expected {', '.join(expected)} as for {names[0]}"
+            )
+    for dim in expected:
+        if dataset.sizes[dim] == 0:
+            raise notes.error(f"empty; no values along {dim}")
 
 
 def _chosen(dataset: xr.Dataset, wanted: Sequence[str], time: str, notes: Notes) -> tuple[str, ...]:

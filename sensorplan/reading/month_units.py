@@ -1,4 +1,4 @@
-"""Times counted in months or years, which CF defines as fixed lengths but everyone means as dates."""
+"""Times counted in months or years: CF has them of one length, people mean the calendar."""
 
 import re
 

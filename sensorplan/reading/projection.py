@@ -39,25 +39,35 @@ def file_crs(layout: Layout, notes: Notes) -> CRS | None:
 def in_degrees(crs: CRS, points: Floats, units: str) -> Floats:
     """Planar (x, y) as (longitude, latitude) with NaN outside the projection."""
     scale = _METRES.get(units, 1.0)
+    if units.startswith("rad"):
+        scale = float(crs.to_cf().get("perspective_point_height", 1.0))
     transformer = Transformer.from_crs(crs, WGS84, always_xy=True)
     longitude, latitude = transformer.transform(points[..., 0] * scale, points[..., 1] * scale)
     degrees = np.stack([wrapped(np.asarray(longitude)), np.asarray(latitude)], axis=-1)
     return np.where(np.isfinite(degrees), degrees, np.nan)
 
 
-def warn_of_swap(latitude: xr.DataArray, longitude: xr.DataArray, notes: Notes) -> None:
-    """Warn when latitude and longitude seem to have changed places."""
+def crs_name(crs: CRS) -> str:
+    """Name of a CRS, or of its kind."""
+    if crs.name not in ("undefined", "unknown"):
+        return str(crs.name)
+    return str(crs.to_cf().get("grid_mapping_name", "the grid mapping"))
+
+
+def warn_of_swap(latitude: xr.DataArray, longitude: xr.DataArray, notes: Notes) -> bool:
+    """Warn when latitude and longitude seem to have changed places, and tell whether."""
     for variable, other in ((latitude, "longitude"), (longitude, "latitude")):
         if by_name(str(variable.name)) == other:
             notes.warn(
                 f"{variable.name} is called {other} and described as the other; "
                 "latitude and longitude may be swapped"
             )
-            return
+            return True
     reach = float(np.nanmax(np.abs(latitude.values), initial=0))
-    if reach > 90:
-        within = float(np.nanmax(np.abs(longitude.values), initial=0)) <= 90
+    if reach > 90 and float(np.nanmax(np.abs(longitude.values), initial=0)) <= 90:
         notes.warn(
-            f"latitude {latitude.name} reaches {reach:g}, beyond 90 degrees"
-            + ("; latitude and longitude may be swapped" if within else "")
+            f"latitude {latitude.name} reaches {reach:g}, beyond 90 degrees, and longitude "
+            "does not; latitude and longitude may be swapped"
         )
+        return True
+    return False

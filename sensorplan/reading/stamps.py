@@ -15,6 +15,7 @@ from sensorplan.sensors import Floats, Ints
 _EPOCH = "microseconds since 1970-01-01"
 SECOND = 1_000_000  # microseconds
 DAY = 86_400 * SECOND
+_DAYS = r"(19|20)\d{6}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,10 @@ def _decoded(coordinate: xr.DataArray) -> tuple[Stamps, NDArray[np.bool_], str]:
     if values.dtype.kind in "fiu":
         unit = str(coordinate.attrs.get("units", ""))
         numbers = values.astype(float)
+        days = pd.Series([f"{number:.10g}" for number in numbers])
+        if (unit == "" or unit.startswith("day as")) and days.str.fullmatch(_DAYS).all():
+            dates = pd.to_datetime(days, format="%Y%m%d", errors="coerce").to_numpy("M8[us]")
+            return Stamps.of_dates(dates), np.isnat(dates), "whole numbers YYYYMMDD"
         why = f"numbers without a calendar{', in ' + unit if unit else ''}"
         return Stamps(numbers, None, unit), ~np.isfinite(numbers), why
     if values.dtype.kind == "M":

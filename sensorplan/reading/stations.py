@@ -11,7 +11,14 @@ from sensorplan.reading.conventions import STATION_NAMES
 from sensorplan.reading.layout import Layout
 from sensorplan.reading.network import Network, as_column, as_text, attribute_columns, placed
 from sensorplan.reading.notes import Notes, counted, listed
-from sensorplan.reading.projection import WGS84, file_crs, in_degrees, warn_of_swap, wrapped
+from sensorplan.reading.projection import (
+    WGS84,
+    crs_name,
+    file_crs,
+    in_degrees,
+    warn_of_swap,
+    wrapped,
+)
 from sensorplan.sensors import Bools, Floats, Geometry, Ints
 
 
@@ -38,7 +45,7 @@ def station_network(
     names = tuple(ids[i] for i in order)
     attributes = attribute_columns(layout, order, variable)
     if table is None:
-        positions = _positions(layout, notes)
+        positions = _positions(layout, ids, notes)
     else:
         positions = _table_positions(table, ids, notes)
         further = table.reindex(list(names)).drop(columns=["latitude", "longitude"])
@@ -93,19 +100,19 @@ def _ids(layout: Layout, variable: str | None, why: str, notes: Notes) -> tuple[
     return ids
 
 
-def _positions(layout: Layout, notes: Notes) -> tuple[Floats, str | None] | None:
+def _positions(
+    layout: Layout, ids: Sequence[str], notes: Notes
+) -> tuple[Floats, str | None] | None:
     """``[sensor, 2]`` positions and their CRS; None where there are none."""
     found = placed(layout)
     if "latitude" in found and "longitude" in found:
         latitude, longitude = found["latitude"], found["longitude"]
         notes.found("positions", f"{latitude.name}, {longitude.name}", "latitude and longitude")
-        warn_of_swap(latitude, longitude, notes)
-        points = np.column_stack([latitude.values, wrapped(longitude.values.astype(float))])
-        return points.astype(float), WGS84
+        return _on_earth(latitude, longitude, ids, notes), WGS84
     if "y" in found and "x" in found:
         y, x = found["y"], found["x"]
         crs = file_crs(layout, notes)
-        why = f"turned into degrees from {crs.name}" if crs else "planar; no CRS"
+        why = f"turned into degrees from {crs_name(crs)}" if crs else "planar; no CRS"
         notes.found("positions", f"{y.name}, {x.name}", why)
         points = np.column_stack([y.values, x.values]).astype(float)
         if crs is None:
@@ -130,8 +137,21 @@ def _table_positions(
     latitude, longitude = (
         xr.DataArray(positions[:, i], name=n) for i, n in enumerate(("latitude", "longitude"))
     )
-    warn_of_swap(latitude, longitude, notes)
-    return np.column_stack([positions[:, 0], wrapped(positions[:, 1])]), WGS84
+    return _on_earth(latitude, longitude, ids, notes), WGS84
+
+
+def _on_earth(
+    latitude: xr.DataArray, longitude: xr.DataArray, ids: Sequence[str], notes: Notes
+) -> Floats:
+    """``[sensor, 2]`` degrees; NaN where they are none (a sentinel, say)."""
+    points = np.column_stack([latitude.values, longitude.values]).astype(float)
+    if not warn_of_swap(latitude, longitude, notes):
+        beyond = (np.abs(points) > (90, 540)).any(axis=1)
+        if beyond.any():
+            names = listed([name for name, wrong in zip(ids, beyond, strict=True) if wrong])
+            notes.warn(f"no latitude and longitude on Earth, so taken without position: {names}")
+        points[beyond] = np.nan
+    return np.column_stack([points[:, 0], wrapped(points[:, 1])])
 
 
 def _adjacency(layout: Layout, ids: Sequence[str], notes: Notes) -> NDArray[np.float32] | None:
