@@ -1,0 +1,106 @@
+"""The options that commands share, and the recipe that they make."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sensorplan.errors import RecipeError
+
+if TYPE_CHECKING:
+    from sensorplan.recipe import Recipe
+
+Data = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="netCDF or CSV files, a quoted glob, or one Zarr store. May be left out when the "
+        "recipe names the data.",
+    ),
+]
+RecipeFile = Annotated[
+    Path | None, typer.Option("--recipe", metavar="FILE", help="TOML file of settings.")
+]
+Sparsity = Annotated[
+    float | None, typer.Option(help="Share of the sensors to switch off, 0 <= s < 1.")
+]
+Budget = Annotated[int | None, typer.Option(help="Number of sensors to keep, instead.")]
+Variable = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Variable to plan on; repeat for several channels."),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIM=VALUE", help="Position on a further dimension, say level=500; repeatable."
+    ),
+]
+Missing = Annotated[
+    list[float] | None,
+    typer.Option(metavar="VALUE", help="A value that means missing, say -999; repeatable."),
+]
+Resample = Annotated[
+    str | None, typer.Option(metavar="STEP", help="Mean over time bins of this length, say 1h.")
+]
+Stations = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Station table (CSV with id,lat,lon) of a CSV history."),
+]
+Lookback = Annotated[
+    int | None, typer.Option(metavar="STEPS", help="Past steps that a forecast is made from.")
+]
+Horizon = Annotated[int | None, typer.Option(metavar="STEPS", help="Steps to forecast.")]
+Patch = Annotated[
+    str | None,
+    typer.Option(metavar="ROWSxCOLUMNS", help="Switch patches of grid cells, say 4x4, as one."),
+]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same plan.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def build_recipe(
+    file: Path | None, select: list[str] | None, **sections: Mapping[str, object]
+) -> "Recipe":
+    """The recipe in `file`, or the default one, with options that were given put on top.
+
+    Args:
+        file: The recipe; None: all defaults.
+        select: ``DIM=VALUE`` each.
+        sections: Section of the recipe to its other options; None or an empty list: not given.
+
+    Raises:
+        RecipeError: The recipe or an option is not allowed, or there is no data.
+    """
+    from sensorplan.recipe import Recipe, load_recipe, override
+
+    recipe = load_recipe(file) if file else Recipe()
+    for section, values in sections.items():
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if value is not None and value != []
+        }
+        if section == "mask" and given:
+            given = {"sparsity": None, "budget": None, **given}  # one takes the other's place
+        if given:
+            recipe = override(recipe, section, **given)
+    if select:
+        chosen = {**recipe.data.select, **_parse_select(select)}
+        recipe = override(recipe, "data", select=chosen)
+    if not recipe.data.path:
+        raise RecipeError("no data; name a file, or a recipe with [data] path")
+    return recipe
+
+
+def _parse_select(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    for name, sign, value in split:
+        if not (name and sign and value):
+            raise RecipeError(f"--select {name}{sign}{value}; expected DIM=VALUE, say level=500")
+    return {name: value for name, _, value in split}

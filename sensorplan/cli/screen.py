@@ -1,0 +1,167 @@
+"""What the commands print: a result for people, or as JSON."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sensorplan.cli.streams import silence_stdout, to_stderr
+from sensorplan.errors import OutputError
+from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
+
+if TYPE_CHECKING:
+    from sensorplan.pipeline import FitResult, Inspection
+
+
+def show(result: str | RenderableType) -> None:
+    """Print a result to stdout.
+
+    Raises:
+        OutputError: stdout cannot be written.
+    """
+    try:
+        if isinstance(result, str):
+            print(result)
+        else:
+            Console(markup=False, emoji=False, highlight=False).print(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()
+        raise OutputError(f"stdout: cannot be written ({error.strerror})") from error
+
+
+def show_warnings(warnings: Sequence[str]) -> None:
+    """Print each warning as a line on stderr."""
+    for warning in warnings:
+        to_stderr(f"Warning: {warning}")
+
+
+def fit_json(result: "FitResult") -> str:
+    """The plan as in `plan.json`, with the folder and the curve."""
+    content = {
+        **json.loads(result.plan.to_json()),
+        "folder": str(result.folder),
+        "curve": [json.loads(point.model_dump_json()) for point in result.curve],
+    }
+    return json.dumps(content, indent=2)
+
+
+def fit_lines(result: "FitResult") -> RenderableType:
+    """The verdict, the evidence, and where the files lie."""
+    plan = result.plan
+    curve = [point for point in result.curve if point.method == plan.method]
+    return Group(
+        Text(verdict(plan)),
+        "",
+        _scores(plan),
+        "",
+        *([_curve(curve), ""] if curve else []),
+        _whole(f"Plan: {result.folder} (ranking.csv, map.png, curve.png, plan.json)"),
+        _whole(f"Map:  sensorplan export-map {shlex.quote(str(result.folder))} -o map.geojson"),
+    )
+
+
+def verdict(plan: Plan) -> str:
+    """The plan in one sentence."""
+    metrics, regions = plan.metrics, plan.data.regions
+    patched = regions != plan.data.sensors
+    what = f"patches ({plan.data.sensors} cells)" if patched else "sensors"
+    unit = _unit(plan)
+    error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
+    change = 100 * (metrics.rmse_ratio - 1)
+    side = "above" if change >= 0 else "below"
+    return (
+        f"Keep {plan.budget} of {regions} {what} ({100 * (1 - plan.budget / regions):.0f} % off): "
+        f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
+        f"{_value_kept(metrics.value_kept)}."
+    )
+
+
+def _value_kept(share: float | None) -> str:
+    if share is None:
+        return "the sensors add nothing to the calendar"
+    return f"keeps {max(0.0, 100 * share):.0f} % of what the sensors add to the calendar"
+
+
+def _unit(plan: Plan) -> str:
+    units = set(plan.data.units)
+    return units.pop() if len(units) == 1 else ""
+
+
+def number(value: float) -> str:
+    """A number to three digits, without a decimal point from a hundred on.
+
+    >>> number(8.9137), number(0.012345), number(51234.5)
+    ('8.91', '0.0123', '51,234')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def _scores(plan: Plan) -> Table:
+    unit = f" ({_unit(plan)})" if _unit(plan) else ""
+    table = _table("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
+    metrics = plan.metrics
+    rows: dict[str, Score] = {
+        "all sensors": metrics.all_sensors,
+        "this plan": metrics.plan,
+        "persistence": metrics.persistence,
+        "calendar alone": metrics.climatology,
+    }
+    for name, score in rows.items():
+        ratio = score.rmse / metrics.all_sensors.rmse if metrics.all_sensors.rmse else float("nan")
+        table.add_row(name, number(score.rmse), number(score.mae), f"{ratio:.3f}")
+    return table
+
+
+def _curve(curve: Sequence[CurvePoint]) -> Table:
+    table = _table("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
+    for point in curve:
+        table.add_row(
+            f"{100 * point.sparsity:.0f} %",
+            str(point.budget),
+            number(point.rmse),
+            f"{point.rmse_ratio:.3f}",
+            f"{point.ci_low:.3f} to {point.ci_high:.3f}",
+        )
+    return table
+
+
+def inspection_json(inspection: "Inspection") -> str:
+    """What was found, as one object."""
+    content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **inspection.to_json()}
+    return json.dumps(content, indent=2)
+
+
+def inspection_lines(inspection: "Inspection") -> RenderableType:
+    """The facts, then what was recognised and why."""
+    facts = Table.grid(padding=(0, 2))
+    for name, value in inspection.facts.items():
+        facts.add_row(name, value)
+    findings = Table(
+        "recognised", "as", "because", box=SIMPLE_HEAD, show_edge=False, pad_edge=False
+    )
+    for finding in inspection.findings:
+        findings.add_row(finding.what, finding.value, finding.why)
+    return Group(_whole(inspection.source.path), "", facts, "", findings)
+
+
+def _table(first: str, *numeric: str) -> Table:
+    """A table of numbers, without lines at the sides."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column(first)
+    for column in numeric:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _whole(line: str) -> Text:
+    """A line that is never broken, for a path to be copied."""
+    return Text(line, no_wrap=True, overflow="ignore")

@@ -1,0 +1,465 @@
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import get_args
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from sensorplan.cli import app, screen
+from sensorplan.cli.streams import StageReport
+from sensorplan.errors import (
+    ConstraintError,
+    DataError,
+    OutputError,
+    RecipeError,
+    TrainingError,
+)
+from sensorplan.exports.maps import MapFormat
+from sensorplan.plan import CurvePoint, DataRecord, Metrics, Plan, Score
+from sensorplan.sensors import Finding, Source
+from sensorplan.version import __version__
+
+COMMANDS = get_command(app).commands
+
+
+def make_plan(**changes):
+    fields = {
+        "method": "dynst",
+        "sparsity": 0.6,
+        "budget": 28,
+        "kept": ("DEUB[/029]",),
+        "dropped": ("DEUB030",),
+        "data": DataRecord(
+            path="data[/x].nc",
+            sha256="0" * 64,
+            variable=("pm10",),
+            units=("ug m-3",),
+            sensors=70,
+            regions=70,
+            times=2192,
+            step="1 day",
+        ),
+        "split": {},
+        "seed": 0,
+        "metrics": make_metrics(),
+        "warnings": ("gaps: [bold]48 %[/bold] of the values are missing",),
+        "timings": {},
+        "versions": {},
+        "settings": {},
+    }
+    return Plan(**{**fields, **changes})
+
+
+def make_metrics(**changes):
+    fields = {
+        "all_sensors": Score(rmse=8.559, mae=5.5),
+        "plan": Score(rmse=8.91, mae=6.0),
+        "persistence": Score(rmse=12.3, mae=7.0),
+        "climatology": Score(rmse=11.2, mae=8.0),
+        "rmse_ratio": 1.041,
+        "value_kept": 0.871,
+    }
+    return Metrics(**{**fields, **changes})
+
+
+def make_point(sparsity, method="dynst"):
+    return CurvePoint(
+        method=method,
+        sparsity=sparsity,
+        budget=round(70 * (1 - sparsity)),
+        rmse=9.0,
+        mae=6.0,
+        rmse_ratio=1.05,
+        ci_low=1.01,
+        ci_high=1.09,
+    )
+
+
+def make_result(**changes):
+    curve = [make_point(0.1), make_point(0.5), make_point(0.5, "random")]
+    return SimpleNamespace(plan=make_plan(**changes), folder=Path("data[/x].plan"), curve=curve)
+
+
+@pytest.fixture
+def pipeline(monkeypatch):
+    """A pipeline that keeps the recipes it was given, and does or raises what a test sets."""
+    calls = []
+
+    def fit(recipe, *, out=None, overwrite=False, progress=None):
+        calls.append(SimpleNamespace(recipe=recipe, out=out, overwrite=overwrite))
+        progress("training [/x]", 0, 2)
+        progress("training [/x]", 2, 2)
+        return stub.on_fit()
+
+    def inspect(recipe):
+        calls.append(SimpleNamespace(recipe=recipe))
+        return SimpleNamespace(
+            source=Source("data[/x].nc", "0" * 64),
+            findings=(Finding("time", "time[/t]", "standard_name = time"),),
+            warnings=("1 gap",),
+            facts={"sensors": "70", "step": "1 day"},
+            to_json=lambda: {"sensors": 70},
+        )
+
+    stub = ModuleType("sensorplan.pipeline")
+    stub.fit, stub.inspect, stub.calls, stub.on_fit = fit, inspect, calls, make_result
+    monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
+    return stub
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(app, [*map(str, arguments)], prog_name="sensorplan", **options)
+
+
+def run_process(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "sensorplan", *map(str, arguments)], text=True, **options
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert COMMANDS[name].help
+    for parameter in COMMANDS[name].params:
+        assert parameter.help, parameter.name
+        assert all(option in result.stdout for option in parameter.opts if option[:2] == "--")
+
+
+def test_the_options_of_fit():
+    options = {option for parameter in COMMANDS["fit"].params for option in parameter.opts}
+    assert options >= {
+        *("--recipe", "--sparsity", "--budget", "--variable", "--select", "--missing"),
+        *("--resample", "--stations", "--lookback", "--horizon", "--patch", "--seed"),
+        *("--device", "--out", "--overwrite", "--quiet", "--json"),
+    }
+
+
+def test_help_lists_commands_in_full():
+    lines = run("--help").stdout.splitlines()
+    for name in COMMANDS:
+        line = next(line for line in lines if line.strip().startswith(name))
+        assert line.endswith(".")
+        assert "..." not in line
+
+
+def test_map_formats_are_all_in_the_help():
+    text = run("export-map", "--help").stdout
+    assert all(format in text for format in get_args(MapFormat))
+
+
+def test_version():
+    assert run("--version").stdout == f"sensorplan {__version__}\n"
+
+
+def test_help_loads_nothing_slow():
+    done = run_process("--help", capture_output=True)
+    assert done.returncode == 0
+    code = "import sys, sensorplan.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"torch", "numpy", "pandas", "xarray", "pydantic", "matplotlib"}
+
+
+def test_fit_prints_the_verdict_on_stdout_and_the_rest_on_stderr(pipeline):
+    result = run("fit", "data[/x].nc")
+    assert result.exit_code == 0
+    assert " ".join(result.stdout.split()).startswith(
+        "Keep 28 of 70 sensors (60 % off): forecast error 8.91 ug m-3, 4.1 % above all sensors; "
+        "keeps 87 % of what the sensors add to the calendar. "
+    )
+    assert "data[/x].plan" in result.stdout
+    assert "export-map 'data[/x].plan'" in result.stdout
+    assert result.stderr.splitlines() == [
+        "training [/x] ...",
+        "Warning: gaps: [bold]48 %[/bold] of the values are missing",
+    ]
+
+
+def test_the_table_of_fit_fits_80_columns(pipeline):
+    lines = run("fit", "a.nc", env={"COLUMNS": "80"}).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = {line[:16].strip(): line[16:].split() for line in lines}
+    assert rows["all sensors"] == ["8.56", "5.50", "1.000"]
+    assert rows["this plan"] == ["8.91", "6.00", "1.041"]
+    assert rows["persistence"] == ["12.3", "7.00", "1.437"]
+    assert rows["calendar alone"] == ["11.2", "8.00", "1.309"]
+    assert rows["10 %"] == ["63", "9.00", "1.050", "1.010", "to", "1.090"]
+    assert sum(line.strip().startswith("50 %") for line in lines) == 1  # of the plan's method only
+
+
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"rmse_ratio": 0.988}, "1.2 % below all sensors"),
+        ({"value_kept": None}, "the sensors add nothing to the calendar."),
+        ({"value_kept": -0.2}, "keeps 0 % of what"),
+        ({"plan": Score(rmse=51234.5, mae=1)}, "forecast error 51,234 ug m-3"),
+    ],
+)
+def test_the_verdict_follows_the_metrics(changes, phrase):
+    assert phrase in screen.verdict(make_plan(metrics=make_metrics(**changes)))
+
+
+def test_the_verdict_on_patches_of_two_units():
+    data = make_plan().data.model_copy(
+        update={"sensors": 1813, "units": ("K", "m s-1"), "regions": 130}
+    )
+    verdict = screen.verdict(make_plan(data=data, budget=52))
+    assert verdict.startswith(
+        "Keep 52 of 130 patches (1813 cells) (60 % off): forecast error 8.91, 4.1 %"
+    )
+
+
+def test_fit_json_is_one_object_on_stdout(pipeline):
+    result = run("fit", "a.nc", "--json", "--quiet")
+    content = json.loads(result.stdout)
+    assert content["schema_version"] == 1
+    assert content["folder"] == "data[/x].plan"
+    assert content["budget"] == 28
+    assert [point["sparsity"] for point in content["curve"]] == [0.1, 0.5, 0.5]
+    assert result.stderr.splitlines() == [
+        "Warning: gaps: [bold]48 %[/bold] of the values are missing"
+    ]
+
+
+def test_options_reach_the_pipeline(pipeline):
+    result = run(
+        *("fit", "a.nc", "b.nc", "--sparsity", "0.4", "--variable", "u", "--variable", "v"),
+        *("--select", "level=500", "--missing", "-999", "--missing", "0", "--resample", "1h"),
+        *("--stations", "s.csv", "--lookback", "12", "--horizon", "3", "--patch", "4x4"),
+        *("--seed", "7", "--device", "cpu", "--out", "o", "--overwrite"),
+    )
+    assert result.exit_code == 0, result.stderr
+    call = pipeline.calls[0]
+    data, window = call.recipe.data, call.recipe.window
+    assert data.path == ("a.nc", "b.nc")
+    assert data.variable == ("u", "v")
+    assert data.select == {"level": "500"}
+    assert data.missing == (-999, 0)
+    assert (data.resample, data.stations) == ("1h", "s.csv")
+    assert (window.lookback, window.horizon, window.patch) == (12, 3, "4x4")
+    assert call.recipe.mask.sparsity == 0.4
+    assert (call.recipe.run.seed, call.recipe.run.device) == (7, "cpu")
+    assert (call.out, call.overwrite) == (Path("o"), True)
+
+
+RECIPE = """
+[data]
+path = "a.nc"
+select = {level = 500, member = "r1"}
+[mask]
+sparsity = 0.4
+rounds = 3
+"""
+
+
+def test_options_go_over_the_recipe(pipeline, tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text(RECIPE)
+    assert run("fit", "--recipe", file, "--budget", 5, "--select", "level=850").exit_code == 0
+    recipe = pipeline.calls[0].recipe
+    assert recipe.data.path == (str(tmp_path / "a.nc"),)
+    assert recipe.data.select == {"level": "850", "member": "r1"}
+    assert (recipe.mask.sparsity, recipe.mask.budget, recipe.mask.rounds) == (None, 5, 3)
+
+
+def test_data_on_the_command_line_takes_the_place_of_the_recipes(pipeline, tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text(RECIPE)
+    assert run("inspect", "b.nc", "--recipe", file).exit_code == 0
+    assert pipeline.calls[0].recipe.data.path == ("b.nc",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.nc", "--sparsity", "1.4"], "--sparsity 1.4; expected 0 <= sparsity < 1"),
+        (["a.nc", "--budget", "0"], "--budget 0; expected budget >= 1"),
+        (
+            ["a.nc", "--budget", "3", "--sparsity", "0.5"],
+            "--sparsity 0.5 --budget 3; give sparsity or budget, not both",
+        ),
+        (["a.nc", "--patch", "4"], "--patch 4; expected ROWSxCOLUMNS, say 4x4"),
+        (["a.nc", "--select", "500"], "--select 500; expected DIM=VALUE, say level=500"),
+        (["a.nc", "--lookback", "0"], "--lookback 0; expected lookback >= 1"),
+        (["a.nc", "--seed", "-1"], "--seed -1; expected seed >= 0"),
+        ([], "no data; name a file, or a recipe with [data] path"),
+        (
+            ["--recipe", "none[/x].toml"],
+            "none[/x].toml: cannot be read (No such file or directory)",
+        ),
+    ],
+)
+def test_wrong_usage(pipeline, arguments, message):
+    result = run("fit", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"Error: {message}\n"
+    assert not pipeline.calls
+
+
+@pytest.mark.parametrize("arguments", [["--sparsity", "high"], ["--sparsityy", "1"]])
+def test_usage_that_the_parser_refuses(pipeline, arguments):
+    result = run("fit", "a.nc", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (RecipeError, 2),
+        (DataError, 3),
+        (TrainingError, 4),
+        (OutputError, 5),
+        (ConstraintError, 6),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(pipeline, kind, code):
+    def fail():
+        raise kind("data[/x].nc: no\ntime")
+
+    pipeline.on_fit = fail
+    result = run("fit", "data[/x].nc", "--quiet")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr == "Error: data[/x].nc: no time\n"
+
+
+def test_an_interrupt_ends_with_130(pipeline):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    pipeline.on_fit = interrupt
+    result = run("fit", "a.nc", "--quiet")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted\n")
+
+
+def test_a_bug_keeps_its_traceback(pipeline):
+    def fail():
+        raise ZeroDivisionError("a bug")
+
+    pipeline.on_fit = fail
+    result = run("fit", "a.nc")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert not app.pretty_exceptions_enable
+
+
+def test_inspect_says_what_was_recognised(pipeline):
+    result = run("inspect", "data[/x].nc")
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0] == ["data[/x].nc"]
+    assert ["sensors", "70"] in lines
+    assert ["step", "1", "day"] in lines
+    assert ["time", "time[/t]", "standard_name", "=", "time"] in lines
+    assert result.stderr == "Warning: 1 gap\n"
+
+
+def test_inspect_json(pipeline):
+    result = run("inspect", "a.nc", "--json")
+    assert json.loads(result.stdout) == {"schema_version": 1, "sensors": 70}
+
+
+@pytest.fixture
+def write_map(monkeypatch):
+    calls = []
+
+    def write(folder, target, format, sparsity, overwrite):
+        calls.append((folder, target, format, sparsity, overwrite))
+        return ["2 sensors have no position"]
+
+    monkeypatch.setattr("sensorplan.exports.maps.export_map", write)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target", "format"),
+    [
+        ([], None, "geojson"),
+        (["-o", "-", "--format", "csv"], None, "csv"),
+        (["-o", "m.GPKG"], Path("m.GPKG"), "gpkg"),
+        (["-o", "m.json"], Path("m.json"), "geojson"),
+        (["-o", "m.png", "--format", "csv"], Path("m.png"), "csv"),
+    ],
+)
+def test_export_map_passes_its_options_on(write_map, arguments, target, format):
+    result = run("export-map", "a.plan", *arguments, "--sparsity", "0.3", "--overwrite")
+    assert result.exit_code == 0
+    assert write_map == [(Path("a.plan"), target, format, 0.3, True)]
+    written = [f"Wrote {target}"] if target else []
+    assert result.stderr.splitlines() == ["Warning: 2 sensors have no position", *written]
+
+
+def test_export_map_of_no_plan(tmp_path):
+    result = run("export-map", tmp_path / "none[/x].plan")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Error: ")
+    assert "none[/x].plan/plan.json: cannot be read" in result.stderr
+
+
+SHOW = """
+import sys
+from sensorplan.cli import app, screen
+@app.command()
+def show(): screen.show("data \\xfc\\udcff" * 20_000)
+app(["show"])
+"""
+
+
+def show_in_process(stdout, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", SHOW],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_odd_file_names_can_be_printed(encoding):
+    done = show_in_process(subprocess.PIPE, PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\udcff" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout():
+    with open("/dev/full", "w") as full:
+        done = show_in_process(full)
+    assert done.returncode == OutputError.exit_code
+    assert done.stderr == "Error: stdout: cannot be written (No space left on device)\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        done = show_in_process(pipe)
+    assert (done.returncode, done.stderr) == (OutputError.exit_code, "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_on_a_terminal(monkeypatch, quiet):
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with StageReport(quiet) as progress, contextlib.suppress(ZeroDivisionError):
+        progress("reading [/x]", 0, 0)
+        progress("training", 3, 10)
+        raise ZeroDivisionError
+    assert ("reading [/x]" in stderr.getvalue()) is not quiet
+    assert ("30%" in stderr.getvalue()) is not quiet
