@@ -83,6 +83,13 @@ def test_ids_by_name_of_the_variable(tmp_path):
     assert read_dataset(dataset, tmp_path).sensors == ("x1", "x2", "x3")
 
 
+def test_a_count_gives_way_to_ids(tmp_path):
+    dataset = stations(ids=[0, 1, 2]).assign_coords(site_id=("sensor", [31, 5, 8]))
+    del dataset["sensor"].attrs["cf_role"]
+    assert read_dataset(dataset, tmp_path).sensors == ("31", "5", "8")
+    assert read_dataset(dataset.drop_vars("site_id"), tmp_path).sensors == ("0", "1", "2")
+
+
 def test_two_sensors_of_one_id(tmp_path):
     with pytest.raises(
         DataError, match="two sensors have the id A in sensor, at positions 0 and 2"
@@ -213,6 +220,15 @@ def test_a_constant_sensor_is_a_warning(tmp_path):
     dataset = stations()
     dataset["speed"][:, 2] = 7
     assert "constant at all times: C" in read_dataset(dataset, tmp_path).warnings[0]
+
+
+def test_a_sensor_constant_or_missing_in_one_channel(tmp_path):
+    dataset = stations()
+    dataset["rain"] = dataset["speed"] * 0 + [np.nan, 1, 2]
+    dataset["rain"][3, 2] = 5
+    data = read_dataset(dataset, tmp_path, variable=("speed", "rain"))
+    assert len(data.sensors) == 3
+    assert [w.split(": ")[1:] for w in data.warnings] == [["constant at all times", "B"]]
 
 
 def test_scaled_integers_and_fill_value(tmp_path):

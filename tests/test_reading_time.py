@@ -301,3 +301,12 @@ def test_days_written_as_numbers(tmp_path, units):
     axis = read_dataset(dataset, tmp_path).time
     assert axis.labels[2] == "2020-02-01T00:00:00"
     assert axis.step_label == "1 d"
+
+
+@pytest.mark.parametrize("calendar", ["standard", "proleptic_gregorian"])
+def test_dates_before_the_gregorian_calendar(tmp_path, calendar):
+    time = xr.date_range("1500-02-27", periods=4, freq="D", calendar=calendar, use_cftime=True)
+    axis = read_dataset(stations(time=time), tmp_path).time
+    leap = calendar == "standard"  # 1500 was a leap year in the Julian calendar alone
+    assert axis.labels[2] == ("1500-02-29T00:00:00" if leap else "1500-03-01T00:00:00")
+    assert axis.calendar == calendar

@@ -67,7 +67,7 @@ def _network(layout: Layout, values: Values, settings: DataSettings, notes: Note
 
 
 def _warn_of_constant(values: Values, names: tuple[str, ...], notes: Notes) -> None:
-    low, high = np.nanmin(values, axis=(0, 2)), np.nanmax(values, axis=(0, 2))
-    constant = [names[i] for i in np.flatnonzero(low == high)]
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    constant = [names[i] for i in np.flatnonzero((low == high).any(axis=1))]
     if constant:
         notes.warn(f"constant at all times: {listed(constant)}")

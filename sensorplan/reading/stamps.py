@@ -15,6 +15,7 @@ from sensorplan.sensors import Floats, Ints
 _EPOCH = "microseconds since 1970-01-01"
 SECOND = 1_000_000  # microseconds
 DAY = 86_400 * SECOND
+_GREGORIAN = int(np.datetime64("1582-10-15", "us").astype(np.int64))
 _DAYS = r"(19|20)\d{6}"
 
 
@@ -36,9 +37,18 @@ class Stamps:
     def of_dates(cls, dates: NDArray[Any]) -> "Stamps":
         """From ``datetime64`` values or cftime objects."""
         if dates.dtype.kind == "M":
-            return cls(dates.astype("datetime64[us]").astype(np.int64), "standard", "s")
+            numbers = dates.astype("datetime64[us]").astype(np.int64)
+            early = bool((numbers[~np.isnat(dates)] < _GREGORIAN).any())
+            return cls(numbers, "proleptic_gregorian" if early else "standard", "s")
         calendar = dates[0].calendar
         return cls(np.asarray(cftime.date2num(dates, _EPOCH, calendar), np.int64), calendar, "s")
+
+    @property
+    def gregorian(self) -> bool:
+        """True when the dates are those of numpy, so without the Julian calendar before 1582."""
+        if self.calendar == "standard":
+            return bool((self.numbers >= _GREGORIAN).all())
+        return self.calendar == "proleptic_gregorian"
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -48,7 +58,7 @@ class Stamps:
 
     def dates(self) -> Any:
         """A pandas or a cftime index, which share ``year``, ``month``, ``dayofyear``..."""
-        if self.calendar == "standard":
+        if self.gregorian:
             return pd.DatetimeIndex(self.numbers.astype("datetime64[us]"))
         return xr.CFTimeIndex(  # type: ignore[no-untyped-call]
             cftime.num2date(self.numbers, _EPOCH, self.calendar)
@@ -59,7 +69,7 @@ class Stamps:
         if self.calendar is None:
             return tuple(f"{number:.10g}" for number in self.numbers)
         whole = bool((self.numbers % SECOND == 0).all())
-        if self.calendar == "standard":
+        if self.gregorian:
             dates = self.numbers.astype("datetime64[us]")
             return tuple(np.datetime_as_string(dates, unit="s" if whole else "us").tolist())
         return tuple(
@@ -78,7 +88,7 @@ class Stamps:
 
     def month_starts(self, months: Ints) -> Ints:
         """``[month]`` microseconds since 1970 at which some months begin."""
-        if self.calendar == "standard":
+        if self.gregorian:
             starts = (months - 1970 * 12).astype("datetime64[M]")
             return starts.astype("datetime64[us]").astype(np.int64)
         dates = [cftime.datetime(m // 12, m % 12 + 1, 1, calendar=self.calendar) for m in months]
@@ -92,7 +102,7 @@ class Stamps:
         """``[time]`` 0 (Monday) to 6; None where the calendar has no weeks."""
         if self.calendar == "360_day":
             return None
-        if self.calendar == "standard":
+        if self.gregorian:
             return ((self.numbers // DAY + 3) % 7).astype(np.float32)  # 1970-01-01 was a Thursday
         return np.asarray(self.dates().dayofweek, np.float32)
 

@@ -66,15 +66,22 @@ def _id_variable(layout: Layout) -> tuple[str | None, str]:
     for name, variable in along.items():
         if variable.attrs.get("cf_role") == "timeseries_id":
             return name, "cf_role timeseries_id"
-    if dim in along:
+    named = [name for name in along if name.lower() in STATION_NAMES and name != dim]
+    if dim in along and not (named and _is_count(along[dim])):
         return dim, "the coordinate of the dimension"
-    for name in along:
-        if name.lower() in STATION_NAMES:
-            return name, "its name"
+    if named:
+        return named[0], "its name"
     for name, variable in along.items():
         if variable.dtype.kind in "OSUT":
             return name, "the first text along the sensors"
     return None, "the file names no sensors; counted"
+
+
+def _is_count(variable: xr.Variable) -> bool:
+    """True for 0, 1, 2... and 1, 2, 3...."""
+    if variable.dtype.kind not in "iu":
+        return False
+    return variable.values[0] in (0, 1) and bool((np.diff(variable.values) == 1).all())
 
 
 def _ids(layout: Layout, variable: str | None, why: str, notes: Notes) -> tuple[str, ...]:

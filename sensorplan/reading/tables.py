@@ -104,7 +104,7 @@ def _long(tables: Sequence[Table], ids: str, notes: Notes) -> xr.Dataset:
     parts = []
     for table in tables:
         time = _time_column(table, notes)
-        part = table.frame.drop(columns=[time, ids]).rename(columns=str.strip)
+        part = table.frame.drop(columns=[time, ids])
         numeric = [c for c in part if not table.is_text(str(c))]
         part = part.assign(**{str(c): parse_numbers(table, str(c)) for c in numeric})
         part.insert(0, "time", parse_times(table, time, notes))
