@@ -1,0 +1,40 @@
+# Needs only make and Python 3.11 or newer; everything else goes into a virtual environment.
+#   make demo    set up, then plan the sample network
+#   make test    set up, then check format, lint, types and layers, and run the tests
+#   make clean   remove what these two made
+# Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= .venv
+PLAN ?= build/pm10_germany.plan
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.sensorplan
+	$(BIN)/sensorplan fit sample_data/pm10_germany.nc --sparsity 0.6 --out $(PLAN) --overwrite
+
+test: $(VENV)/.sensorplan-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy sensorplan
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+$(VENV)/.sensorplan: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "sensorplan needs Python 3.11 or newer, this is " + sys.version.split()[0] + \
+	  "; name another: make PYTHON=python3.12")'
+	@echo "Installing sensorplan into $(VENV); the first time takes some minutes"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.sensorplan-test: $(VENV)/.sensorplan
+	@echo "Installing the test tools into $(VENV)"
+	$(PIP) --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(PLAN) sensorplan.egg-info
