@@ -1,5 +1,6 @@
 """What the repository ships besides the package: samples, recipes, pinned versions, commands."""
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_recipe_loads_and_finds_its_data(file):
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_a_recipe_explains_every_setting(file):
     lines = file.read_text(encoding="utf-8").splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         if "=" in line and not line.startswith("#"):
             assert before.startswith("#"), line
 
