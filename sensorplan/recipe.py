@@ -243,6 +243,8 @@ def _expected(model: type[_Section], name: str, problem: str) -> str:
     """What a setting may be, from its model: limits, choices or kind."""
     schema = model.model_json_schema()["properties"][name]
     schema = schema.get("anyOf", [schema])[0]  # the other choice is to leave the setting out
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     if "pattern" in schema:

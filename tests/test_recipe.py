@@ -123,6 +123,16 @@ def test_what_is_not_allowed(write, text, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [(section, name) for section, values in Recipe().model_dump().items() for name in values],
+)
+def test_every_setting_says_what_it_may_be(write, section, name):
+    message = rf"heat.toml \[{section}\] {name} = \[\[1\]\]; expected \w+"
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(write(f"[{section}]\n{name} = [[1]]"))
+
+
 def test_a_mistyped_key_is_told_the_right_one(write):
     with pytest.raises(RecipeError, match=r"sparsty = 0.4; unknown key, did you mean sparsity\?"):
         load_recipe(write("[mask]\nsparsty = 0.4"))
