@@ -187,6 +187,13 @@ def test_adjacency_in_another_order_of_columns(tmp_path):
     assert data.adjacency.tolist() == [[1, 2, 0], [4, 5, 3], [7, 8, 6]]
 
 
+def test_adjacency_with_rows_in_another_order(tmp_path):
+    dataset = square(stations(), "adj", sensor_to=["C", "A", "B"])
+    dataset["adj"] = dataset["adj"].transpose("sensor_to", "sensor")
+    data = read_dataset(dataset, tmp_path)
+    assert data.adjacency.tolist() == [[1, 4, 7], [2, 5, 8], [0, 3, 6]]
+
+
 def test_distances_are_no_adjacency(tmp_path):
     assert read_dataset(square(stations(), "distance"), tmp_path).adjacency is None
 

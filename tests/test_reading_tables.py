@@ -60,6 +60,7 @@ def test_station_table(save):
     assert data.attributes["name"] == ("Ay", "Bee")
     np.testing.assert_array_equal(data.attributes["altitude"], [np.nan, 12])
     assert "1 station of the station table without data: 9" in data.warnings[-1]
+    assert data.source.sha256 != read_path(save(LONG)).source.sha256
 
 
 def test_a_station_without_position(save):

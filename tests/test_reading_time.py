@@ -310,3 +310,19 @@ def test_dates_before_the_gregorian_calendar(tmp_path, calendar):
     leap = calendar == "standard"  # 1500 was a leap year in the Julian calendar alone
     assert axis.labels[2] == ("1500-02-29T00:00:00" if leap else "1500-03-01T00:00:00")
     assert axis.calendar == calendar
+
+
+def test_labels_of_parts_of_a_second():
+    dates = np.array(["2020-01-01T00:00:00", "2020-01-01T00:00:00.25"], "M8[us]")
+    assert Stamps.of_dates(dates).labels() == (
+        "2020-01-01T00:00:00.000000",
+        "2020-01-01T00:00:00.250000",
+    )
+
+
+def test_half_months_since(tmp_path):
+    dataset = stations(time=np.arange(8) + 0.5)
+    dataset["time"].attrs = {"units": "months since 2001-01-01"}
+    axis = read_dataset(dataset, tmp_path).time
+    assert axis.labels[:2] == ("2001-01-16T12:00:00", "2001-02-15T00:00:00")
+    assert axis.step_label == "1 month"

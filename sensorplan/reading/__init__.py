@@ -1,5 +1,7 @@
 """Reading: netCDF, Zarr and CSV files to one `SensorData`, with what was recognised and why."""
 
+from pathlib import Path
+
 import numpy as np
 
 from sensorplan.reading.dimensions import time_coordinate
@@ -42,13 +44,14 @@ def read(settings: DataSettings) -> SensorData:
         measured = channels(layout)
     values, time = regularise(values[:, network.order], stamps, settings.resample, notes)
     _warn_of_constant(values, network.names, notes)
+    stations = [settings.stations] if settings.stations else []
     return SensorData(
         values=values,
         sensors=network.names,
         channels=measured,
         time=time,
         geometry=network.geometry,
-        source=Source(",".join(settings.path), checksum(files)),
+        source=Source(",".join(settings.path), checksum([*files, *map(Path, stations)])),
         adjacency=network.adjacency,
         attributes=network.attributes,
         findings=tuple(notes.findings),

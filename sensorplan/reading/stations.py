@@ -177,25 +177,20 @@ def _adjacency(layout: Layout, ids: Sequence[str], notes: Notes) -> NDArray[np.f
     if not squares:
         return None
     name = squares[0]
-    matrix = dataset[name]
-    if layout.nodes[0] == matrix.dims[1]:
-        matrix = matrix.transpose(layout.nodes[0], ...)
-        notes.found("adjacency", name, f"{matrix.dims[0]} is its second dimension; transposed")
-    else:
-        notes.found("adjacency", name, "a square over the sensors")
+    notes.found("adjacency", name, "a square over the sensors")
     if squares[1:]:
         notes.warn(f"holds also {listed(squares[1:])}; {name} is taken as adjacency")
-    order = _column_order(dataset, str(matrix.dims[1]), ids)
-    weights = np.asarray(matrix.values, np.float32)[:, order]
+    rows, columns = (_order_along(dataset, str(dim), ids) for dim in dataset[name].dims)
+    weights: NDArray[np.float32] = dataset[name].values.astype(np.float32)[np.ix_(rows, columns)]
     if not np.isfinite(weights).all():
         notes.warn(f"{name} has missing weights; taken as 0")
-    return np.nan_to_num(weights, nan=0, posinf=0, neginf=0)
+    return np.where(np.isfinite(weights), weights, np.float32(0))
 
 
-def _column_order(dataset: xr.Dataset, dim: str, ids: Sequence[str]) -> Ints:
-    """Position of each sensor along the second dimension, which may have its own order."""
+def _order_along(dataset: xr.Dataset, dim: str, ids: Sequence[str]) -> Ints:
+    """Position of each sensor along a dimension, which may have its own order."""
     if dim in dataset.variables:
-        columns = {name: i for i, name in enumerate(as_text(dataset[dim].values))}
-        if set(columns) == set(ids):
-            return np.array([columns[name] for name in ids])
+        positions = {name: i for i, name in enumerate(as_text(dataset[dim].values))}
+        if set(positions) == set(ids):
+            return np.array([positions[name] for name in ids])
     return np.arange(len(ids))
