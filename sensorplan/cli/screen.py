@@ -58,15 +58,15 @@ def fit_lines(result: "FitResult") -> RenderableType:
     """The verdict, the evidence, and where the files lie."""
     plan = result.plan
     curve = [point for point in result.curve if point.method == plan.method]
-    return Group(
-        Text(verdict(plan)),
-        "",
-        _scores(plan),
-        "",
-        *([_curve(curve), ""] if curve else []),
-        _whole(f"Plan: {result.folder} (ranking.csv, map.png, curve.png, plan.json)"),
-        _whole(f"Map:  sensorplan export-map {shlex.quote(str(result.folder))} -o map.geojson"),
-    )
+    parts: list[RenderableType] = [Text(verdict(plan)), "", _scores(plan), ""]
+    if curve:
+        parts += [_curve(curve), ""]
+    folder = str(result.folder)
+    parts += [
+        _whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
+        _whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
+    ]
+    return Group(*parts)
 
 
 def verdict(plan: Plan) -> str:
