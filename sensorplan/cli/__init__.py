@@ -12,7 +12,13 @@ import typer
 from typer.core import TyperGroup
 
 from sensorplan.cli import options
-from sensorplan.cli.streams import StageReport, accept_any_text, silence_stdout, to_stderr
+from sensorplan.cli.streams import (
+    StageReport,
+    accept_any_text,
+    silence_stdout,
+    to_stderr,
+    writing_stdout,
+)
 from sensorplan.errors import OutputError, RecipeError, SensorplanError
 from sensorplan.version import __version__
 
@@ -183,7 +189,8 @@ def export_map(
         format = ending if ending in get_args(MapFormat) else "geojson"
     if target is None and format == "png" and sys.stdout.isatty():
         raise RecipeError("--format png is not for a terminal; name a file with -o")
-    warnings = write_map(plan, target, cast(MapFormat, format), sparsity, overwrite)
+    with writing_stdout():
+        warnings = write_map(plan, target, cast(MapFormat, format), sparsity, overwrite)
     screen.show_warnings(warnings)
     if target is not None:
         to_stderr(f"Wrote {target}")

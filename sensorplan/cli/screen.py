@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sensorplan.cli.streams import silence_stdout, to_stderr
-from sensorplan.errors import OutputError
+from sensorplan.cli.streams import to_stderr, writing_stdout
 from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
 
 if TYPE_CHECKING:
@@ -25,17 +23,11 @@ def show(result: str | RenderableType) -> None:
     Raises:
         OutputError: stdout cannot be written.
     """
-    try:
+    with writing_stdout():
         if isinstance(result, str):
             print(result)
         else:
             Console(markup=False, emoji=False, highlight=False).print(result)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        silence_stdout()
-        raise OutputError(f"stdout: cannot be written ({error.strerror})") from error
 
 
 def show_warnings(warnings: Sequence[str]) -> None:

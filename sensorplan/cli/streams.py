@@ -3,10 +3,14 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import typer
+
+from sensorplan.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -28,6 +32,24 @@ def silence_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Write a result to stdout, to the last byte.
+
+    Raises:
+        OutputError: stdout cannot be written.
+        BrokenPipeError: Its reader has gone.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()
+        raise OutputError(f"stdout: cannot be written ({error.strerror})") from error
 
 
 class StageReport:
