@@ -69,19 +69,34 @@ class WindowSettings(_Section):
         Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="ROWSxCOLUMNS, say 4x4")]
         | None
     ) = None
-    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
+    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
 
 
 class MaskSettings(_Section):
-    """How many sensors go, and how the mask is trained (DynST, arXiv 2403.02914)."""
+    """How many sensors go, and how the mask is trained (DynST, arXiv 2403.02914).
+
+    Attributes:
+        sparsity: Share of the regions to switch off; without sparsity and budget, 0.5.
+        budget: Number of regions to keep, instead of a sparsity.
+        rounds: Rounds of pruning.
+        refinements: Rounds of drop and regrow after the last pruning.
+        round_steps: Training steps in a round.
+        update_every: Training steps between two swaps.
+        swap_fraction: Share of the kept regions swapped at first; decays to 0.
+        penalty: Weight of the L1 penalty on the mask.
+        probe: Windows that each importance is averaged over.
+    """
 
     sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8
-    update_every: Annotated[int, Field(ge=1)] = 20
+    refinements: Annotated[int, Field(ge=0)] = 2
+    round_steps: Annotated[int, Field(ge=1)] = 20
+    update_every: Annotated[int, Field(ge=1)] = 10
     swap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
     penalty: Annotated[float, Field(ge=0)] = 1e-3
+    probe: Annotated[int, Field(ge=2)] = 256
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -91,10 +106,19 @@ class MaskSettings(_Section):
 
 
 class TrainingSettings(_Section):
-    """How the forecaster is trained."""
+    """How the forecaster is trained.
 
-    backbone: str = "mixer"
-    steps: Annotated[int, Field(ge=1)] | None = None
+    Attributes:
+        backbone: Architecture of the forecaster.
+        steps: Training steps under random masks.
+        fine_tune: Training steps on the final mask, and as many on all sensors.
+        batch_size: Windows in a step.
+        learning_rate: Peak of the one-cycle schedule; a third of it once the mask is trained.
+    """
+
+    backbone: Literal["mixer"] = "mixer"
+    steps: Annotated[int, Field(ge=1)] = 400
+    fine_tune: Annotated[int, Field(ge=0)] = 100
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
 

@@ -1,0 +1,72 @@
+"""How good a forecast of every sensor is, on later time that nothing was trained on."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sensorplan.metrics import Errors, join, window_errors
+from sensorplan.sensors import Ints
+from sensorplan.windows import Batch, Windows
+
+BATCH_VALUES = 20_000_000  # float32 in one evaluated batch's widest array
+
+
+def forecast_errors(
+    windows: Windows, starts: Ints, forecast: Callable[[Batch], Tensor]
+) -> Errors:
+    """Errors of a forecaster on windows, in the unit of the errors.
+
+    Args:
+        windows: The series.
+        starts: ``[window]`` first steps.
+        forecast: From a batch to ``[batch, region, horizon * channel]`` standardised anomalies.
+    """
+    scale = windows.error_scale.repeat(1, windows.split.horizon)
+    parts = []
+    with torch.no_grad():
+        for batch in _batches(windows, starts):
+            parts.append(window_errors((forecast(batch) - batch.future) * scale, batch.valid))
+    return join(parts)
+
+
+def climatology_errors(windows: Windows, starts: Ints) -> Errors:
+    """Errors of the calendar alone: no sensor at all."""
+    return forecast_errors(windows, starts, lambda batch: torch.zeros_like(batch.future))
+
+
+def persistence_errors(windows: Windows, starts: Ints) -> Errors:
+    """Errors of carrying each series' last observed value on; climatology where none was observed."""
+    lookback, horizon = windows.split.lookback, windows.split.horizon
+    steps = torch.arange(lookback, device=windows.anomalies.device)
+    parts = []
+    for part in _parts(windows, starts):
+        first = torch.as_tensor(part, device=steps.device)
+        seen = windows.valid[first[:, None] + steps]  # [batch, lookback, region, channel]
+        last, any_seen = (seen * (steps + 1)[:, None, None]).max(1).values - 1, seen.any(1)
+        past = windows.anomalies[first[:, None] + steps] * windows.error_scale
+        past = past + windows.climatology(first[:, None] + steps)
+        carried = past.gather(1, last.clamp(min=0).unsqueeze(1))[:, 0]  # [batch, region, channel]
+        errors = []
+        for lead in range(horizon):
+            step = first + lookback + lead
+            calendar = windows.climatology(step)
+            observed = windows.anomalies[step] * windows.error_scale + calendar
+            errors.append(torch.where(any_seen, carried, calendar) - observed)
+        error = torch.stack(errors, 1)  # [batch, horizon, region, channel]
+        valid = windows.valid[first[:, None] + lookback + torch.arange(horizon, device=steps.device)]
+        parts.append(window_errors(error, valid))
+    return join(parts)
+
+
+def _parts(windows: Windows, starts: Ints) -> list[Ints]:
+    """The windows in batches that fit in memory."""
+    length = windows.split.lookback + windows.split.horizon
+    wide = windows.regions * max(100, length * windows.channels)
+    size = int(np.clip(BATCH_VALUES // wide, 1, 64))
+    return np.array_split(starts, -(-len(starts) // size))
+
+
+def _batches(windows: Windows, starts: Ints):  # noqa
+    return (windows.batch(part) for part in _parts(windows, starts))

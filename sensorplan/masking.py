@@ -1,0 +1,84 @@
+"""The mask of DynST (arXiv 2403.02914): pruning in rounds, then dropping and regrowing.
+
+Everything here is pure: arrays in, arrays out, no state and no randomness. *How* the mask changes is two
+score functions and one shared `swap`; *when* it changes is `budgets` and `swap_fraction`. Drop and regrow by
+gradient follow RigL (Evci et al. 2020, arXiv 1911.11134, section 3).
+
+A mask is ``[region]`` bool, True = kept. θ is ``[region]`` float, the trained weight of each mask entry; the
+forecaster sees the gate θ ⊙ mask, and every gradient here is that of the loss to the gate, which exists for
+pruned regions too.
+"""
+
+import numpy as np
+
+from sensorplan.sensors import Bools, Floats
+
+
+def budgets(regions: int, budget: int, rounds: int) -> list[int]:
+    """Regions kept after each round: density falls geometrically, (budget / regions)^(r / rounds).
+
+    >>> budgets(100, 25, 2)
+    [50, 25]
+    """
+    density = budget / regions
+    return [max(budget, round(regions * density ** (r / rounds))) for r in range(1, rounds)] + [
+        budget
+    ]
+
+
+def swap_fraction(step: int, steps: int, initial: float) -> float:
+    """Share of the kept regions to swap at a step: cosine decay from `initial` to 0."""
+    return initial / 2 * (1 + np.cos(np.pi * step / steps))
+
+
+def drop_score(gradient: Floats, theta: Floats) -> Floats:
+    """``[region]`` how much the loss would rise without each kept region, to first order.
+
+    Removing a region moves its gate from θ to 0, which changes the loss by -gradient · θ.
+    """
+    return -gradient * theta
+
+
+def grow_score(gradient: Floats, theta: Floats) -> Floats:
+    """``[region]`` how much the loss would fall with each pruned region, to first order.
+
+    Readmitting a region moves its gate from 0 to θ, which changes the loss by gradient · θ.
+    """
+    return -gradient * theta
+
+
+def prune(mask: Bools, score: Floats, budget: int) -> Bools:
+    """Keep the `budget` best of the kept regions; ties keep the lower index."""
+    kept = np.flatnonzero(mask)
+    best = kept[np.argsort(-score[kept], kind="stable")[:budget]]
+    return _mask_of(best, len(mask))
+
+
+def swap(mask: Bools, drop: Floats, grow: Floats, count: int) -> Bools:
+    """Drop the `count` worst kept regions and regrow as many of those pruned before.
+
+    The number kept stays the same, ties go to the lower index, and what is dropped now is not readmitted.
+    `count` is cut to what can be swapped.
+
+    Args:
+        mask: ``[region]``.
+        drop: ``[region]`` score of kept regions; the lowest go.
+        grow: ``[region]`` score of pruned regions; the highest come.
+        count: How many.
+    """
+    kept, pruned = np.flatnonzero(mask), np.flatnonzero(~mask)
+    count = min(count, len(kept), len(pruned))
+    regrown = pruned[np.argsort(-grow[pruned], kind="stable")[:count]]
+    staying = kept[np.argsort(-drop[kept], kind="stable")[: len(kept) - count]]
+    return _mask_of(np.concatenate([staying, regrown]), len(mask))
+
+
+def turnover(before: Bools, after: Bools) -> float:
+    """Share of the regions kept before that are kept no more, in [0, 1]."""
+    return float((before & ~after).sum() / max(before.sum(), 1))
+
+
+def _mask_of(kept: "np.typing.NDArray[np.intp]", regions: int) -> Bools:
+    mask = np.zeros(regions, bool)
+    mask[kept] = True
+    return mask

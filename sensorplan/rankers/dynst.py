@@ -1,0 +1,171 @@
+"""DynST: dynamic sparse training of a mask over the sensors (arXiv 2403.02914).
+
+A forecaster that was trained under random masks of all sizes and the mask's weights θ are trained on together, while
+the mask is pruned in rounds and regions are dropped and regrown. From the mask at the budget the ranking is read off
+both ways, by eliminating the kept regions in rounds and growing back the pruned ones, without more training.
+
+The importance of a region is the gradient of the loss to its gate, averaged over windows of training and validation,
+each under a random thinning of the mask (as in SmoothGrad, Smilkov et al. 2017): a gradient at the mask alone
+undervalues regions that stand in for one another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from sklearn.isotonic import IsotonicRegression
+from torch import Tensor
+
+from sensorplan import masking
+from sensorplan.plan import Ranking
+from sensorplan.recipe import MaskSettings
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.training import Trainer
+
+LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
+RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
+LATE_RATE = 1 / 3  # of the first training's learning rate
+
+
+@dataclass
+class MaskTraining:
+    """What the training of a mask gave.
+
+    Attributes:
+        mask: ``[region]`` the mask at the budget.
+        ranking: The order of all regions; its first `budget` are those of `mask`.
+        turnovers: Share of the kept regions that each swap exchanged, oldest first.
+    """
+
+    mask: Bools
+    ranking: Ranking
+    turnovers: list[float] = field(default_factory=list)
+
+
+def rank_by_dynst(
+    trainer: Trainer,
+    settings: MaskSettings,
+    budget: int,
+    learning_rate: float,
+    each_step: Callable[[int, int], None] | None = None,
+) -> MaskTraining:
+    """Train the mask down to a budget, from a trainer that was trained under random masks.
+
+    Args:
+        trainer: Forecaster and θ; both go on training.
+        settings: Rounds, swaps and penalty.
+        budget: Regions to keep.
+        learning_rate: That of the first training.
+        each_step: Called with (steps done, steps in all).
+    """
+    regions = trainer.windows.regions
+    sizes = masking.budgets(regions, budget, settings.rounds) + [budget] * settings.refinements
+    steps = len(sizes) * settings.round_steps
+    mask = np.ones(regions, bool)
+    turnovers: list[float] = []
+
+    def masks(batch: int) -> Tensor:
+        """Half of the batch sees the mask as it is, half random masks of all sizes."""
+        drawn = trainer.random_masks(batch)
+        drawn[: batch // 2] = trainer.mask_tensor(mask)
+        return drawn
+
+    def update(step: int) -> None:
+        nonlocal mask
+        if step % settings.round_steps == 0:
+            size = sizes[step // settings.round_steps - 1]
+            if size < mask.sum():
+                score = masking.drop_score(*_probe(trainer, mask, settings.probe))
+                mask = masking.prune(mask, score, size)
+        elif step % settings.update_every == 0:
+            share = masking.swap_fraction(step, steps, settings.swap_fraction)
+            before = mask
+            gradient, theta = _probe(trainer, mask, settings.probe)
+            drop, grow = masking.drop_score(gradient, theta), masking.grow_score(gradient, theta)
+            mask = masking.swap(mask, drop, grow, round(share * mask.sum()))
+            turnovers.append(masking.turnover(before, mask))
+        if each_step:
+            each_step(step, steps)
+
+    trainer.train(
+        steps,
+        learning_rate * LATE_RATE,
+        masks,
+        penalty=settings.penalty,
+        each_step=update,
+        keep_best=False,
+    )
+    order = np.concatenate(
+        [_eliminate(trainer, mask, settings.probe), _grow_back(trainer, mask, settings.probe)]
+    )
+    return MaskTraining(mask, Ranking(order, _importance(trainer, order)), turnovers)
+
+
+def _probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
+    """``[region]`` gradient of the loss to the gate around a mask, and θ."""
+    split, rng = trainer.windows.split, trainer.rng
+    starts = np.concatenate(
+        [
+            rng.choice(pool, min(windows // 2, len(pool)), replace=False)
+            for pool in (split.train, split.validation)
+        ]
+    )
+    thinning = rng.uniform(0, LARGEST_THINNING, (len(starts), 1))
+    thinned = mask & (rng.random((len(starts), len(mask))) >= thinning)
+    gates = torch.from_numpy(thinned.astype(np.float32)).to(trainer.device)
+    return trainer.gate_gradient(gates, starts), trainer.theta.detach().cpu().numpy()
+
+
+def _eliminate(trainer: Trainer, mask: Bools, windows: int) -> Ints:
+    """Kept regions, best first: eliminated in rounds, the last to go is the best."""
+    gone: list[Ints] = []
+    for size in masking.budgets(int(mask.sum()), 1, RANKING_ROUNDS):
+        score = masking.drop_score(*_probe(trainer, mask, windows))
+        smaller = masking.prune(mask, score, size)
+        gone.append(_best_first(mask & ~smaller, score))
+        mask = smaller
+    return np.concatenate([np.flatnonzero(mask), *reversed(gone)])
+
+
+def _grow_back(trainer: Trainer, mask: Bools, windows: int) -> Ints:
+    """Pruned regions, best first: grown back in rounds, the first to come is the best."""
+    come: list[Ints] = [np.empty(0, int)]
+    while not mask.all():
+        score = masking.grow_score(*_probe(trainer, mask, windows))
+        step = -(-int((~mask).sum()) // 2) if len(come) < RANKING_ROUNDS else len(mask)
+        best = _best_first(~mask, score)[:step]
+        come.append(best)
+        mask = mask.copy()
+        mask[best] = True
+    return np.concatenate(come)
+
+
+def _best_first(among: Bools, score: Floats) -> Ints:
+    """Indices where `among` is True, the highest score first, ties by index."""
+    indices = np.flatnonzero(among)
+    return indices[np.argsort(-score[indices], kind="stable")]
+
+
+def _importance(trainer: Trainer, order: Ints) -> Floats:
+    """``[region]`` how much the validation loss falls when a region joins those ranked above it.
+
+    Measured between budgets in geometric steps, made to fall along the order (isotonic regression), and given as a
+    share of the largest.
+    """
+    regions = len(order)
+    budgets = np.unique(np.geomspace(1, regions, 16).round().astype(int))
+    losses = []
+    for budget in [0, *budgets]:
+        mask = np.zeros(regions, bool)
+        mask[order[:budget]] = True
+        losses.append(trainer.validation_loss(trainer.mask_tensor(mask)))
+    edges = np.array([0, *budgets])
+    gains = -np.diff(losses) / np.diff(edges)  # a region
+    falling = IsotonicRegression(increasing=False, y_min=0).fit_transform(
+        edges[1:], gains, sample_weight=np.diff(edges)
+    )
+    by_rank = np.interp(np.arange(1, regions + 1), (edges[:-1] + 1 + edges[1:]) / 2, falling)
+    importance = np.empty(regions)
+    importance[order] = by_rank / max(by_rank.max(), 1e-12)
+    return importance

@@ -1,0 +1,237 @@
+"""The training of forecaster and mask weights together, under masks of all sizes.
+
+One `Trainer` serves a whole plan: the first training under random masks, the rounds of pruning, and the
+fine-tuning on a final mask all go through `Trainer.train`, with other gates.
+"""
+
+import copy
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sensorplan.errors import TrainingError
+from sensorplan.forecasters import FORECASTERS, Network
+from sensorplan.recipe import TrainingSettings
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.windows import Batch, Windows
+
+TARGETS_PER_STEP = 512  # regions in the loss of one step; more are sampled
+CHECKS = 10  # of the validation loss in one training
+SMALLEST_SHARE = 0.02  # of the regions in a random mask
+FULL_SHARE = 0.15  # of the random masks that keep everything
+
+GateSampler = Callable[[int], Tensor]
+"""From a batch size, the masks ``[batch, region]`` of one step, as floats."""
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        TrainingError: The machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        there = ", ".join(device for device, ready in available.items() if ready)
+        raise TrainingError(f"--device {name}: not on this machine; available: auto, {there}")
+    return torch.device(name)
+
+
+def prepare_torch() -> None:
+    """Use the cores that are really there, and no denormals (they slow CPU training tenfold)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch.set_num_threads(min(cores or 1, 8))
+    torch.set_flush_denormal(True)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """State of a trainer at one moment."""
+
+    forecaster: dict[str, Tensor]
+    theta: Tensor
+
+
+class Trainer:
+    """Trains a forecaster and θ, the weight of each mask entry, on one network.
+
+    Attributes:
+        forecaster: The backbone.
+        theta: ``[region]`` weight of each mask entry, starts at 1.
+    """
+
+    def __init__(self, windows: Windows, settings: TrainingSettings, seed: int) -> None:
+        self.windows = windows
+        self.settings = settings
+        self.rng = np.random.default_rng(seed)
+        self.device = windows.anomalies.device
+        training = windows.split.bounds[0]
+        network = Network(
+            lookback=windows.split.lookback,
+            horizon=windows.split.horizon,
+            anomalies=windows.anomalies[:training].cpu().numpy(),
+            valid=windows.valid[:training].cpu().numpy(),
+            calendar_features=windows.calendar.shape[1],
+            positions=windows.positions,
+        )
+        torch.manual_seed(seed)
+        self.forecaster = FORECASTERS[settings.backbone].build(network, seed).to(self.device)
+        self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
+        horizon = windows.split.horizon
+        self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
+
+    def random_masks(self, batch: int) -> Tensor:
+        """``[batch, region]`` random masks; their budgets are log-uniform, and some keep everything."""
+        return torch.from_numpy(random_masks(self.rng, batch, self.windows.regions)).to(self.device)
+
+    def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Mean squared error over valid targets, each region by its weight."""
+        forecast = self.forecaster(batch.history, batch.seen, batch.calendar, gate, targets)
+        future, valid, weight = batch.future, batch.valid, self._weight
+        if targets is not None:
+            future, valid, weight = future[:, targets], valid[:, targets], weight[targets]
+        weight = weight * valid
+        return ((forecast - future) ** 2 * weight).sum() / weight.sum().clamp(min=1e-6)
+
+    def train(
+        self,
+        steps: int,
+        learning_rate: float,
+        masks: GateSampler,
+        *,
+        penalty: float = 0.0,
+        each_step: Callable[[int], None] | None = None,
+        keep_best: bool = True,
+    ) -> float:
+        """Train for some steps, and go back to the state that was best on validation.
+
+        Args:
+            steps: Optimiser steps, with a one-cycle learning rate (Smith and Topin 2018).
+            learning_rate: Its peak.
+            masks: Masks of a step; also those of the validation loss.
+            penalty: λ of the mask's L1 penalty (mean over regions).
+            each_step: Called after every step with its number from 1.
+            keep_best: Whether to go back to the best state.
+
+        Returns:
+            The validation loss of the state that it ends with.
+
+        Raises:
+            TrainingError: The loss is no number any more.
+        """
+        parameters = [*self.forecaster.parameters(), self.theta]
+        optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.15
+        )
+        validation_masks = masks(len(self._validation_sample()))
+        best, best_loss = None, np.inf
+        for step in range(1, steps + 1):
+            starts = self.rng.choice(
+                self.windows.split.train,
+                min(self.settings.batch_size, len(self.windows.split.train)),
+                replace=False,
+            )
+            mask = masks(len(starts))
+            loss = self.loss(self.windows.batch(starts), self.theta * mask, self._some_targets())
+            if penalty:
+                loss = loss + penalty * (self.theta * mask).abs().mean()
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"the training loss is {loss.item()} at step {step}; "
+                    "expected a finite number: try a smaller learning_rate"
+                )
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            schedule.step()
+            if keep_best and (step % max(1, steps // CHECKS) == 0 or step == steps):
+                checked = self.validation_loss(validation_masks)
+                if checked < best_loss:
+                    best, best_loss = self.snapshot(), checked
+            if each_step:
+                each_step(step)
+        if best is not None:
+            self.restore(best)
+        return best_loss
+
+    def validation_loss(self, masks: Tensor) -> float:
+        """Loss on the validation windows (a spread of them), each under its own mask."""
+        starts = self._validation_sample()
+        targets = self._fixed_targets()
+        total = 0.0
+        with torch.no_grad():
+            for part in np.array_split(np.arange(len(starts)), -(-len(starts) // 64)):
+                batch = self.windows.batch(starts[part])
+                mask = masks[part] if masks.ndim > 1 else masks
+                total += self.loss(batch, self.theta * mask, targets).item() * len(part)
+        return total / len(starts)
+
+    def gate_gradient(self, masks: Tensor, starts: Ints) -> Floats:
+        """``[region]`` gradient of the loss to the gate θ ⊙ mask, averaged over windows.
+
+        Args:
+            masks: ``[window, region]``, one for each window.
+            starts: ``[window]``.
+        """
+        total = torch.zeros(self.windows.regions, device=self.device)
+        for part in np.array_split(np.arange(len(starts)), -(-len(starts) // 64)):
+            gate = (self.theta.detach() * masks[part]).requires_grad_()
+            loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
+            (gradient,) = torch.autograd.grad(loss, gate)
+            total += gradient.sum(0) * len(part)
+        return (total / len(starts)).cpu().numpy()
+
+    def snapshot(self) -> Snapshot:
+        """The state now, as a copy."""
+        return Snapshot(
+            copy.deepcopy(self.forecaster.state_dict()), self.theta.detach().clone()
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a state."""
+        self.forecaster.load_state_dict(snapshot.forecaster)
+        with torch.no_grad():
+            self.theta.copy_(snapshot.theta)
+
+    def mask_tensor(self, mask: Bools) -> Tensor:
+        """``[region]`` bool array as floats on the device."""
+        return torch.from_numpy(mask.astype(np.float32)).to(self.device)
+
+    def _validation_sample(self) -> Ints:
+        starts = self.windows.split.validation
+        return starts[:: -(-len(starts) // 256)]
+
+    def _some_targets(self) -> Tensor | None:
+        regions = self.windows.regions
+        if regions <= TARGETS_PER_STEP:
+            return None
+        chosen = self.rng.choice(regions, TARGETS_PER_STEP, replace=False)
+        return torch.from_numpy(chosen).to(self.device)
+
+    def _fixed_targets(self) -> Tensor | None:
+        regions = self.windows.regions
+        if regions <= 2 * TARGETS_PER_STEP:
+            return None
+        chosen = np.random.default_rng(0).choice(regions, 2 * TARGETS_PER_STEP, replace=False)
+        return torch.from_numpy(chosen).to(self.device)
+
+
+def random_masks(rng: np.random.Generator, batch: int, regions: int) -> "np.typing.NDArray[np.float32]":
+    """``[batch, region]`` random masks of log-uniform budgets; a share of them keeps everything."""
+    least = max(1.0, SMALLEST_SHARE * regions)
+    budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round()
+    budget[rng.random(batch) < FULL_SHARE] = regions
+    place = rng.random((batch, regions)).argsort(1).argsort(1)
+    return (place < budget[:, None]).astype(np.float32)

@@ -1,0 +1,19 @@
+"""Windows: the history as batches of (history, future), scaled by training data alone.
+
+A batch is cut from the series when it is asked for, so that memory grows with times x sensors and never with
+windows x lookback.
+"""
+
+from sensorplan.windows.climatology import Climatology
+from sensorplan.windows.split import Split, split_windows, step_default
+from sensorplan.windows.streams import Batch, Windows, make_windows
+
+__all__ = [
+    "Batch",
+    "Climatology",
+    "Split",
+    "Windows",
+    "make_windows",
+    "split_windows",
+    "step_default",
+]

@@ -1,0 +1,105 @@
+"""What the calendar alone says: a level and smooth daily, weekly and yearly cycles per sensor.
+
+It is the forecast without any sensor, and what the forecaster's inputs are anomalies from. Fitted
+by ridge regression in two stages, so that a sensor with a short history borrows the network's cycles:
+cycles that all sensors share first, then each sensor's own deviation, shrunk.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorplan.sensors import Bools, Floats, TimeAxis
+
+DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
+# Shrinkage in observations: what a deviation from the shared cycles, or from the mean level, must outweigh.
+CYCLE_SHRINKAGE, LEVEL_SHRINKAGE, SCALE_SHRINKAGE = 20.0, 1.0, 20.0
+LEAST_SCALE = 0.1  # of the network's scale; a constant sensor has none of its own
+
+
+def calendar_features(time: TimeAxis, training_steps: int) -> Floats:
+    """Harmonics of the cycles that the training stretch shows at least twice.
+
+    Args:
+        time: The axis.
+        training_steps: Steps from its start on that are training.
+
+    Returns:
+        ``[time, feature]`` float32 sines and cosines; no feature where the calendar is unknown.
+    """
+    cycles: list[tuple[Floats, float, int]] = []  # phase in [0, 1), period in seconds, harmonics
+    if time.time_of_day is not None:
+        cycles.append((time.time_of_day, DAY, 4))
+    if time.day_of_week is not None and time.time_of_day is not None:
+        cycles.append(((time.day_of_week + time.time_of_day) / 7, WEEK, 3))
+    if time.time_of_year is not None:
+        cycles.append((time.time_of_year, YEAR, 3))
+    waves = [
+        wave(2 * np.pi * k * phase)
+        for phase, period, harmonics in cycles
+        if training_steps * time.step >= 2 * period
+        for k in range(1, harmonics + 1)
+        if 2 * k * time.step < period
+        for wave in (np.sin, np.cos)
+    ]
+    return np.array(waves, np.float32).reshape(len(waves), len(time)).T
+
+
+@dataclass(frozen=True)
+class Climatology:
+    """Calendar forecast and scale of every series.
+
+    Attributes:
+        level: ``[series]`` in the data's unit.
+        cycles: ``[feature, series]`` weight of each calendar feature.
+        scale: ``[series]`` standard deviation of the anomalies, shrunk towards the network's and
+            never zero.
+    """
+
+    level: Floats
+    cycles: Floats
+    scale: Floats
+
+    def at(self, features: Floats) -> Floats:
+        """``[time, series]`` the calendar forecast at the given ``[time, feature]``."""
+        return self.level + features @ self.cycles
+
+
+def fit_climatology(values: Floats, valid: Bools, features: Floats) -> Climatology:
+    """Fit on training time.
+
+    Args:
+        values: ``[time, series]`` of one channel.
+        valid: ``[time, series]``.
+        features: ``[time, feature]``.
+    """
+    times, series = values.shape
+    weight = valid.astype(np.float32)
+    count = weight.sum(0, dtype=np.float64)  # [series]
+    filled = np.where(valid, values, 0)
+    total = count.sum()
+    mean = filled.sum(dtype=np.float64) / max(total, 1)
+    level = (filled.sum(0, dtype=np.float64) + LEVEL_SHRINKAGE * mean) / (count + LEVEL_SHRINKAGE)
+
+    columns = np.column_stack([np.ones(times), features])  # [time, 1 + feature]
+    size = columns.shape[1]
+    products = (columns[:, :, None] * columns[:, None, :]).reshape(times, -1)
+    gram = (weight.T @ products).reshape(series, size, size)  # [series, 1 + feature, 1 + feature]
+    anomalies = np.where(valid, values - level, 0)
+
+    shared = np.linalg.solve(
+        gram.sum(0) + np.eye(size), columns.T @ anomalies.sum(1, dtype=np.float64)
+    )
+    anomalies -= weight * (columns @ shared)[:, None]
+    penalty = np.diag([LEVEL_SHRINKAGE] + [CYCLE_SHRINKAGE] * (size - 1))
+    own = np.linalg.solve(gram + penalty, (columns.T @ anomalies).T[..., None])[..., 0]
+    anomalies -= weight * (columns @ own.T)
+
+    squares = (anomalies**2).sum(0, dtype=np.float64)
+    typical = np.sqrt(squares.sum() / max(total, 1)) or 1.0
+    variance = (squares + SCALE_SHRINKAGE * typical**2) / (count + SCALE_SHRINKAGE)
+    return Climatology(
+        (level + shared[0] + own[:, 0]).astype(np.float32),
+        (shared[1:, None] + own[:, 1:].T).astype(np.float32),
+        np.maximum(np.sqrt(variance), LEAST_SCALE * typical).astype(np.float32),
+    )

@@ -1,0 +1,157 @@
+"""The series as tensors, and the batches that are cut from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sensorplan.errors import DataError
+from sensorplan.recipe import WindowSettings
+from sensorplan.regions import Regions
+from sensorplan.sensors import Floats, Ints, SensorData
+from sensorplan.windows.climatology import calendar_features, fit_climatology
+from sensorplan.windows.split import Split, split_windows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows after stream morph: time and channel stacked into one feature axis.
+
+    Attributes:
+        history: ``[batch, region, lookback * channel]`` standardised anomalies, 0 where missing.
+        seen: ``[batch, region, lookback * channel]`` 1 where observed, else 0.
+        calendar: ``[batch, feature]`` calendar features in the middle of the horizon.
+        future: ``[batch, region, horizon * channel]`` standardised anomalies, 0 where missing.
+        valid: ``[batch, region, horizon * channel]`` True where the future was observed.
+    """
+
+    history: Tensor
+    seen: Tensor
+    calendar: Tensor
+    future: Tensor
+    valid: Tensor
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The series of all regions, and how they are cut.
+
+    Attributes:
+        split: First step of every window.
+        anomalies: ``[time, region, channel]`` (value - climatology) / scale, 0 where missing.
+        valid: ``[time, region, channel]`` True where observed.
+        calendar: ``[time, feature]``.
+        climatology: ``[time, region, channel]`` in the unit of the errors (`error_scale`).
+        error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's own unit
+            with one variable, the standard deviation of each variable with several.
+        loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
+        positions: ``[region, 2]`` latitude and longitude or y and x; None without positions.
+    """
+
+    split: Split
+    anomalies: Tensor
+    valid: Tensor
+    calendar: Tensor
+    level: Tensor
+    cycles: Tensor
+    error_scale: Tensor
+    loss_weight: Tensor
+    positions: Floats | None
+
+    @property
+    def regions(self) -> int:
+        """Number of regions."""
+        return self.anomalies.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Channels of a region: variables x slots."""
+        return self.anomalies.shape[2]
+
+    def batch(self, starts: Ints) -> Batch:
+        """Cut the windows that begin at the given steps."""
+        lookback, horizon = self.split.lookback, self.split.horizon
+        first = torch.as_tensor(starts, device=self.anomalies.device)[:, None]
+        past = first + torch.arange(lookback, device=first.device)  # [batch, lookback]
+        ahead = first + lookback + torch.arange(horizon, device=first.device)  # [batch, horizon]
+        return Batch(
+            _stream_morph(self.anomalies[past]),
+            _stream_morph(self.valid[past]).float(),
+            self.calendar[first[:, 0] + lookback + horizon // 2],
+            _stream_morph(self.anomalies[ahead]),
+            _stream_morph(self.valid[ahead]),
+        )
+
+    def climatology(self, steps: Tensor) -> Tensor:
+        """``[..., region, channel]`` calendar forecast at the steps ``[...]``, in units of `error_scale`."""
+        return self.level + (self.calendar[steps] @ self.cycles).unflatten(-1, self.level.shape)
+
+
+def _stream_morph(windows: Tensor) -> Tensor:
+    """``[batch, time, region, channel]`` to ``[batch, region, time * channel]``."""
+    return windows.transpose(1, 2).flatten(2)
+
+
+def make_windows(
+    data: SensorData, regions: Regions, settings: WindowSettings, device: torch.device
+) -> Windows:
+    """Split, scale and move to the device.
+
+    Args:
+        data: The history.
+        regions: What one mask entry switches.
+        settings: Lookback, horizon, stride and the shares of validation and test.
+        device: Where the series live.
+
+    Raises:
+        DataError: Too few windows, or nothing was observed in training.
+    """
+    split = split_windows(data.time, settings, data.source.path)
+    values = regions.gather(data.values)  # [time, region, slot * variable]
+    valid = np.isfinite(values)
+    training = split.bounds[0]
+    if not valid[:training].any():
+        raise DataError(
+            f"{data.source.path}: no value is observed in the training stretch "
+            f"({data.time.labels[0]} to {data.time.labels[training - 1]})"
+        )
+    calendar = calendar_features(data.time, training)
+    variables = len(data.channels)
+    level, cycles, scale = (
+        np.empty((n, *values.shape[1:]), np.float32) for n in (1, calendar.shape[1], 1)
+    )
+    unit = np.ones(values.shape[2], np.float32)
+    for variable in range(variables):
+        own = np.arange(variable, values.shape[2], variables)  # its channel in every slot
+        flat = values[:training, :, own].reshape(training, -1)
+        fitted = fit_climatology(flat, np.isfinite(flat), calendar[:training])
+        level[:, :, own] = fitted.level.reshape(1, -1, len(own))
+        cycles[:, :, own] = fitted.cycles.reshape(-1, values.shape[1], len(own))
+        scale[:, :, own] = fitted.scale.reshape(1, -1, len(own))
+        if variables > 1:
+            unit[own] = 1 / np.sqrt(np.mean(fitted.scale**2))
+    for step in range(len(values)):  # a step at a time: no second array of this size
+        values[step] -= level[0] + np.tensordot(calendar[step], cycles, 1)
+        values[step] /= scale[0]
+    values[~valid] = 0
+    error_scale = scale[0] * unit
+    weight = error_scale**2 / np.mean(error_scale**2)
+
+    def tensor(array: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    return Windows(
+        split,
+        tensor(values),
+        tensor(valid),
+        tensor(calendar),
+        tensor(level[0] * unit),
+        tensor((cycles * unit).reshape(len(cycles), level.size)),
+        tensor(error_scale),
+        tensor(weight),
+        regions.positions,
+    )
