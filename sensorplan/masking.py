@@ -1,17 +1,19 @@
 """The mask of DynST (arXiv 2403.02914): pruning in rounds, then dropping and regrowing.
 
-Everything here is pure: arrays in, arrays out, no state and no randomness. *How* the mask changes is two
-score functions and one shared `swap`; *when* it changes is `budgets` and `swap_fraction`. Drop and regrow by
-gradient follow RigL (Evci et al. 2020, arXiv 1911.11134, section 3).
+Everything here is pure: arrays in, arrays out, no state and no randomness. *How* the mask changes
+is two score functions and one shared `swap`; *when* it changes is `budgets` and `swap_fraction`.
+Drop and regrow by gradient follow RigL (Evci et al. 2020, arXiv 1911.11134, section 3).
 
-A mask is ``[region]`` bool, True = kept. θ is ``[region]`` float, the trained weight of each mask entry; the
-forecaster sees the gate θ ⊙ mask, and every gradient here is that of the loss to the gate, which exists for
-pruned regions too.
+A mask is ``[region]`` bool, True = kept. θ is ``[region]`` float, the trained weight of each mask
+entry; the forecaster sees the gate θ ⊙ mask, and every gradient here is that of the loss to the
+gate, which exists for pruned regions too.
 """
+
+import math
 
 import numpy as np
 
-from sensorplan.sensors import Bools, Floats
+from sensorplan.sensors import Bools, Floats, Ints
 
 
 def budgets(regions: int, budget: int, rounds: int) -> list[int]:
@@ -28,7 +30,7 @@ def budgets(regions: int, budget: int, rounds: int) -> list[int]:
 
 def swap_fraction(step: int, steps: int, initial: float) -> float:
     """Share of the kept regions to swap at a step: cosine decay from `initial` to 0."""
-    return initial / 2 * (1 + np.cos(np.pi * step / steps))
+    return initial / 2 * (1 + math.cos(math.pi * step / steps))
 
 
 def drop_score(gradient: Floats, theta: Floats) -> Floats:
@@ -55,10 +57,11 @@ def prune(mask: Bools, score: Floats, budget: int) -> Bools:
 
 
 def swap(mask: Bools, drop: Floats, grow: Floats, count: int) -> Bools:
-    """Drop the `count` worst kept regions and regrow as many of those pruned before.
+    """Drop up to `count` of the worst kept regions and regrow as many of those pruned before.
 
-    The number kept stays the same, ties go to the lower index, and what is dropped now is not readmitted.
-    `count` is cut to what can be swapped.
+    The worst kept region is paired with the best pruned one, the second worst with the second best
+    and so on; only pairs in which the pruned region has the higher score are swapped. So the number
+    kept stays the same, ties change nothing, and what is dropped now is not readmitted.
 
     Args:
         mask: ``[region]``.
@@ -67,18 +70,22 @@ def swap(mask: Bools, drop: Floats, grow: Floats, count: int) -> Bools:
         count: How many.
     """
     kept, pruned = np.flatnonzero(mask), np.flatnonzero(~mask)
-    count = min(count, len(kept), len(pruned))
-    regrown = pruned[np.argsort(-grow[pruned], kind="stable")[:count]]
-    staying = kept[np.argsort(-drop[kept], kind="stable")[: len(kept) - count]]
-    return _mask_of(np.concatenate([staying, regrown]), len(mask))
+    worst = kept[np.argsort(drop[kept], kind="stable")]
+    best = pruned[np.argsort(-grow[pruned], kind="stable")]
+    pairs = min(count, len(worst), len(best))
+    swapped = int((grow[best[:pairs]] > drop[worst[:pairs]]).sum())
+    return _mask_of(np.concatenate([worst[swapped:], best[:swapped]]), len(mask))
 
 
-def turnover(before: Bools, after: Bools) -> float:
-    """Share of the regions kept before that are kept no more, in [0, 1]."""
-    return float((before & ~after).sum() / max(before.sum(), 1))
+def oscillation(masks: list[Bools]) -> float:
+    """Share of the kept regions that changed sides more than once, over masks of one budget."""
+    if len(masks) < 3:
+        return 0.0
+    changes = np.diff(np.stack(masks).astype(np.int8), axis=0) != 0  # [change, region]
+    return float((changes.sum(0) > 1).sum() / masks[-1].sum())
 
 
-def _mask_of(kept: "np.typing.NDArray[np.intp]", regions: int) -> Bools:
+def _mask_of(kept: Ints, regions: int) -> Bools:
     mask = np.zeros(regions, bool)
     mask[kept] = True
     return mask

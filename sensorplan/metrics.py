@@ -68,7 +68,7 @@ def value_kept(without: float, plan: float, everything: float) -> float | None:
 def ratio_interval(
     plan: Errors, everything: Errors, block: int, seed: int, draws: int = 1000
 ) -> tuple[float, float]:
-    """95 % interval of RMSE(plan) / RMSE(everything) by a paired moving-block bootstrap over windows.
+    """95 % interval of RMSE(plan) / RMSE(everything) by a paired moving-block bootstrap.
 
     Args:
         plan: Errors of the plan.

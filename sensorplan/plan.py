@@ -33,6 +33,8 @@ class Metrics(_Record):
         plan: Forecast of every sensor from the kept ones.
         persistence: The last value of each sensor, carried on.
         climatology: The calendar alone, no sensor.
+        unit: Of every RMSE and MAE: the variable's own, or ``standard deviations`` where several
+            variables are scored together.
         rmse_ratio: RMSE of the plan / RMSE from all sensors.
         value_kept: Share of what the sensors add to the calendar that the plan keeps; None when
             they add nothing.
@@ -42,6 +44,7 @@ class Metrics(_Record):
     plan: Score
     persistence: Score
     climatology: Score
+    unit: str
     rmse_ratio: float
     value_kept: float | None
 

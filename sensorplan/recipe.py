@@ -98,6 +98,11 @@ class MaskSettings(_Section):
     penalty: Annotated[float, Field(ge=0)] = 1e-3
     probe: Annotated[int, Field(ge=2)] = 256
 
+    @property
+    def steps(self) -> int:
+        """Training steps in all rounds."""
+        return (self.rounds + self.refinements) * self.round_steps
+
     @model_validator(mode="after")
     def _one_size(self) -> Self:
         if self.sparsity is not None and self.budget is not None:
@@ -121,6 +126,11 @@ class TrainingSettings(_Section):
     fine_tune: Annotated[int, Field(ge=0)] = 100
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+
+    @property
+    def late_rate(self) -> float:
+        """Peak learning rate once the mask is trained: a third."""
+        return self.learning_rate / 3
 
 
 class RunSettings(_Section):

@@ -1,11 +1,11 @@
 """Regions: what one entry of the mask switches, and the series of each region.
 
-Nodalization makes every node a region; patchify makes a rectangular patch of grid cells one. A patch at the rim or
-with always-missing cells has fewer members than slots; an empty slot is missing at all times. So
-every later stage sees one array ``[time, region, channel]``, patched or not.
+Nodalization makes every node a region; patchify makes a rectangular patch of grid cells one. A
+patch at the rim or with always-missing cells has fewer members than slots; an empty slot is missing
+at all times. So every later stage sees one array ``[time, region, channel]``, patched or not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Regions:
     @property
     def patched(self) -> bool:
         """True when a region can hold more than one node."""
-        return self.members.shape[1] > 1
+        return bool(self.members.shape[1] > 1)
 
     def gather(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Series of the regions.
@@ -45,7 +45,7 @@ class Regions:
         Returns:
             ``[time, region, slot * channel]``; an empty slot is NaN.
         """
-        times, _, channels = values.shape
+        times = len(values)
         if not self.patched:
             return values[:, self.members[:, 0]]
         gathered = values[:, self.members]  # [time, region, slot, channel]
@@ -103,7 +103,8 @@ def _centres(geometry: Geometry, region_of: Ints, regions: int) -> Floats:
     high = np.full((regions, 2), -np.inf)
     np.minimum.at(low, region_of, geometry.positions)
     np.maximum.at(high, region_of, geometry.positions)
-    return (low + high) / 2
+    middle: Floats = (low + high) / 2
+    return middle
 
 
 def parse_patch(text: str) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """`SensorData`: the history of a sensor network, as every later stage sees it.
 
-Axis order everywhere: ``[batch, time, node, channel]``; after stream morph ``[batch, node, feature]``.
-A *sensor* is what the user sees (a station, a grid cell); a *node* is its index on the array axis.
-A missing value is NaN; ``valid`` is True where a value was observed and is never called a mask.
+Axis order everywhere: ``[batch, time, node, channel]``; after stream morph ``[batch, node,
+feature]``. A *sensor* is what the user sees (a station, a grid cell); a *node* is its index on the
+array axis. A missing value is NaN; ``valid`` is True where a value was observed and is never called
+a mask.
 """
 
 from collections.abc import Mapping
@@ -72,8 +73,9 @@ class Geometry:
         shape: ``(rows, columns)`` of the grid; None for points.
         rows: ``[node]`` row of each node in the grid; None for points.
         columns: ``[node]`` column of each node in the grid; None for points.
-        corners: ``[node, 4, 2]`` corners of each cell as (longitude, latitude) or (x, y), ring order,
-            counter-clockwise; a cell across the dateline keeps unwrapped longitudes. None for points.
+        corners: ``[node, 4, 2]`` corners of each cell as (longitude, latitude) or (x, y), ring
+            order, counter-clockwise; a cell across the dateline keeps unwrapped longitudes. None
+            for points.
     """
 
     kind: Literal["points", "cells"]
@@ -118,7 +120,8 @@ class SensorData:
         time: The time axis.
         geometry: Positions and cells; None where the file has none.
         adjacency: ``[node, node]`` float32 weights of the file's own graph; None where it has none.
-        attributes: Further columns per sensor, say ``altitude`` or ``station_name``, each ``[node]``.
+        attributes: Further columns per sensor, say ``altitude`` or ``station_name``, each
+            ``[node]``.
         source: Path and checksum.
         findings: What was recognised in the file, and why.
         warnings: Plain sentences for the user.

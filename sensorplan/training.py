@@ -1,7 +1,7 @@
 """The training of forecaster and mask weights together, under masks of all sizes.
 
-One `Trainer` serves a whole plan: the first training under random masks, the rounds of pruning, and the
-fine-tuning on a final mask all go through `Trainer.train`, with other gates.
+One `Trainer` serves a whole plan: the first training under random masks, the rounds of pruning, and
+the fine-tuning on a final mask all go through `Trainer.train`, with other gates.
 """
 
 import copy
@@ -91,7 +91,7 @@ class Trainer:
         self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
 
     def random_masks(self, batch: int) -> Tensor:
-        """``[batch, region]`` random masks; their budgets are log-uniform, and some keep everything."""
+        """``[batch, region]`` random masks of log-uniform budgets; some keep everything."""
         return torch.from_numpy(random_masks(self.rng, batch, self.windows.regions)).to(self.device)
 
     def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
@@ -101,7 +101,8 @@ class Trainer:
         if targets is not None:
             future, valid, weight = future[:, targets], valid[:, targets], weight[targets]
         weight = weight * valid
-        return ((forecast - future) ** 2 * weight).sum() / weight.sum().clamp(min=1e-6)
+        squares: Tensor = (forecast - future) ** 2 * weight
+        return squares.sum() / weight.sum().clamp(min=1e-6)
 
     def train(
         self,
@@ -113,7 +114,7 @@ class Trainer:
         each_step: Callable[[int], None] | None = None,
         keep_best: bool = True,
     ) -> float:
-        """Train for some steps, and go back to the state that was best on validation.
+        """Train for some steps, and go back to the state best on validation, the first included.
 
         Args:
             steps: Optimiser steps, with a one-cycle learning rate (Smith and Topin 2018).
@@ -136,6 +137,8 @@ class Trainer:
         )
         validation_masks = masks(len(self._validation_sample()))
         best, best_loss = None, np.inf
+        if keep_best:
+            best, best_loss = self.snapshot(), self.validation_loss(validation_masks)
         for step in range(1, steps + 1):
             starts = self.rng.choice(
                 self.windows.split.train,
@@ -193,11 +196,19 @@ class Trainer:
             total += gradient.sum(0) * len(part)
         return (total / len(starts)).cpu().numpy()
 
+    def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
+        """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""
+        gate = self.theta.detach() * self.mask_tensor(mask)
+
+        def forecast(batch: Batch) -> Tensor:
+            forecasts: Tensor = self.forecaster(batch.history, batch.seen, batch.calendar, gate)
+            return forecasts
+
+        return forecast
+
     def snapshot(self) -> Snapshot:
         """The state now, as a copy."""
-        return Snapshot(
-            copy.deepcopy(self.forecaster.state_dict()), self.theta.detach().clone()
-        )
+        return Snapshot(copy.deepcopy(self.forecaster.state_dict()), self.theta.detach().clone())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a state."""
@@ -228,7 +239,9 @@ class Trainer:
         return torch.from_numpy(chosen).to(self.device)
 
 
-def random_masks(rng: np.random.Generator, batch: int, regions: int) -> "np.typing.NDArray[np.float32]":
+def random_masks(
+    rng: np.random.Generator, batch: int, regions: int
+) -> "np.typing.NDArray[np.float32]":
     """``[batch, region]`` random masks of log-uniform budgets; a share of them keeps everything."""
     least = max(1.0, SMALLEST_SHARE * regions)
     budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round()

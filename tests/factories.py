@@ -48,8 +48,9 @@ def make_sensor_data(
 ) -> SensorData:
     """A network in which the first `drivers` nodes foretell all others by `lag` steps.
 
-    The drivers are independent red noise; every other node is a fixed mix of them, `lag` steps late, plus
-    noise. With `grid` the nodes are the cells of a latitude/longitude grid of that shape.
+    The drivers are independent red noise; every other node is a fixed mix of them, `lag` steps
+    late, plus noise. With `grid` the nodes are the cells of a latitude/longitude grid of that
+    shape.
     """
     rng = np.random.default_rng(seed)
     if grid is not None:

@@ -63,6 +63,7 @@ def make_metrics(**changes):
         "plan": Score(rmse=8.91, mae=6.0),
         "persistence": Score(rmse=12.3, mae=7.0),
         "climatology": Score(rmse=11.2, mae=8.0),
+        "unit": "ug m-3",
         "rmse_ratio": 1.041,
         "value_kept": 0.871,
     }

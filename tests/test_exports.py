@@ -47,6 +47,7 @@ def make_plan(regions, ranking, budget):
             plan=score(1.1),
             persistence=score(3.0),
             climatology=score(1.3),
+            unit="ug m-3",
             rmse_ratio=1.1,
             value_kept=0.67,
         ),

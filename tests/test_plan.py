@@ -35,6 +35,7 @@ def plan():
             plan=score,
             persistence=score,
             climatology=score,
+            unit="ug m-3",
             rmse_ratio=1.0,
             value_kept=None,
         ),

@@ -66,7 +66,7 @@ def verdict(plan: Plan) -> str:
     metrics, regions = plan.metrics, plan.data.regions
     patched = regions != plan.data.sensors
     what = f"patches ({plan.data.sensors} cells)" if patched else "sensors"
-    unit = _unit(plan)
+    unit = metrics.unit
     error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
     change = 100 * (metrics.rmse_ratio - 1)
     side = "above" if change >= 0 else "below"
@@ -83,11 +83,6 @@ def _value_kept(share: float | None) -> str:
     return f"keeps {max(0.0, 100 * share):.0f} % of what the sensors add to the calendar"
 
 
-def _unit(plan: Plan) -> str:
-    units = set(plan.data.units)
-    return units.pop() if len(units) == 1 else ""
-
-
 def number(value: float) -> str:
     """A number to three digits, without a decimal point from a hundred on.
 
@@ -98,7 +93,7 @@ def number(value: float) -> str:
 
 
 def _scores(plan: Plan) -> Table:
-    unit = f" ({_unit(plan)})" if _unit(plan) else ""
+    unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
     table = _table("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
     metrics = plan.metrics
     rows: dict[str, Score] = {

@@ -43,8 +43,7 @@ def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
     _draw_references(axes, plan)
     axes.set_xlim(0, 100)
     axes.set_xlabel("sensors switched off (%)")
-    units = {unit for unit in plan.data.units if unit}
-    axes.set_ylabel(f"RMSE ({units.pop()})" if len(units) == 1 else "RMSE")
+    axes.set_ylabel(f"RMSE ({plan.metrics.unit})" if plan.metrics.unit else "RMSE")
     _add_ratio_axis(axes, metrics.all_sensors.rmse)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

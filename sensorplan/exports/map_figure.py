@@ -9,7 +9,7 @@ import shapely
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -30,6 +30,7 @@ from sensorplan.plan import Plan
 from sensorplan.sensors import Bools, Floats
 
 # Without its light end, so that every kept region is darker than a dropped one.
+LEAST_SHOWN = 1e-3  # of the largest importance, the least that has a colour of its own
 _IMPORTANCE = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.25, 1, 256)))
 
 
@@ -110,7 +111,8 @@ def _squeeze(south: float, north: float) -> float:
 def _draw_regions(
     figure: Figure, axes: Axes, parts: Shapes, kept: Bools, importance: Floats
 ) -> None:
-    norm = Normalize(importance[kept].min(initial=1), importance[kept].max(initial=0))
+    high = max(importance[kept].max(initial=0), LEAST_SHOWN)
+    norm = LogNorm(max(importance[kept].min(initial=high), LEAST_SHOWN * high), high, clip=True)
     draw = _draw_polygons if _has_polygons(parts) else _draw_points
     drawn = draw(axes, parts, kept, importance)
     drawn.set(cmap=_IMPORTANCE, norm=norm)

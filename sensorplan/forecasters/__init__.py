@@ -3,15 +3,16 @@
 A backbone is a `torch.nn.Module` with
 
 - ``build(network, seed)``: made for one network, from its training history;
-- ``forward(history, seen, calendar, gate, targets)``: the forecast ``[batch, target, horizon * channel]`` from all
+- ``forward(history, seen, calendar, gate, targets)``: the forecast ``[batch, target, horizon *
+  channel]`` from all
   regions, each weighted by its gate (θ ⊙ mask; 0 = switched off);
 - ``compact(gate)``: the module that takes the kept regions alone and forecasts the same.
 """
 
 from sensorplan.forecasters.mixer import CompactMixer, Mixer
 from sensorplan.forecasters.network import Network
+from sensorplan.forecasters.saving import from_bytes, to_bytes
 
 FORECASTERS = {"mixer": Mixer}
-COMPACT_FORECASTERS = {"mixer": CompactMixer}
 
-__all__ = ["COMPACT_FORECASTERS", "FORECASTERS", "CompactMixer", "Mixer", "Network"]
+__all__ = ["FORECASTERS", "CompactMixer", "Mixer", "Network", "from_bytes", "to_bytes"]

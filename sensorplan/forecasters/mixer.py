@@ -1,11 +1,12 @@
-"""`Mixer`: the default backbone, conditional on the mask, with a cost linear in the number of regions.
+"""`Mixer`: the default backbone, conditional on the mask, of a cost linear in the regions.
 
-Every region's history is encoded by one shared network. Three streams then tell each target region what the kept
-regions saw: *latents*, attention averages over the whole network (as in Perceiver IO, Jaegle et al. 2021, arXiv
-2107.14795, and Senseiver, Santos et al. 2023, doi 10.1038/s42256-023-00746-x) that are mixed with the calendar;
-*neighbours*, an average over the regions whose series correlate most with the target's; and the target's *own* history
-if it is kept. Every average is over kept regions, weighted by gate x share observed, so a region with gate 0 takes no
-part at all and the compact form is exact.
+Every region's history is encoded by one shared network. Three streams then tell each target region
+what the kept regions saw: *latents*, attention averages over the whole network (as in Perceiver IO,
+Jaegle et al. 2021, arXiv 2107.14795, and Senseiver, Santos et al. 2023, doi
+10.1038/s42256-023-00746-x) that are mixed with the calendar; *neighbours*, an average over the
+regions whose series correlate most with the target's; and the target's *own* history if it is kept.
+Every average is over kept regions, weighted by gate x share observed, so a region with gate 0 takes
+no part at all and the compact form is exact.
 """
 
 from dataclasses import asdict, dataclass
@@ -43,7 +44,7 @@ class MixerSizes:
 
 
 class Layout(NamedTuple):
-    """All that does not depend on the history, for `source` regions that are read and `target` ones forecast.
+    """What does not depend on the history: `source` regions are read, `target` ones forecast.
 
     Attributes:
         entry: ``[source, width]`` identity of the sources, added to their encoding.
@@ -78,15 +79,14 @@ class MixerCore(nn.Module):
         self.mix = nn.Sequential(
             nn.Linear(flat + sizes.calendar, sizes.mixing), nn.GELU(), nn.Linear(sizes.mixing, flat)
         )
+        last = nn.Linear(sizes.hidden, sizes.future)
+        nn.init.zeros_(last.weight)
         self.decode = nn.Sequential(
-            nn.Linear(4 * width + 2 + sizes.calendar, sizes.hidden),
-            nn.GELU(),
-            nn.Linear(sizes.hidden, sizes.future),
+            nn.Linear(4 * width + 2 + sizes.calendar, sizes.hidden), nn.GELU(), last
         )
         self.decode_linear = nn.Linear(3 * width, sizes.future)
         self.latent_shrinkage = nn.Parameter(torch.zeros(sizes.latents, 1))  # log
         self.neighbour_shrinkage = nn.Parameter(torch.zeros(1))  # log
-        nn.init.zeros_(self.decode[-1].weight)
 
     def forward(
         self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: Layout
@@ -128,7 +128,9 @@ class MixerCore(nn.Module):
             ],
             -1,
         )
-        return self.decode(torch.cat([linear, around], -1)) + self.decode_linear(linear)
+        everything = torch.cat([linear, around], -1)
+        forecast: Tensor = self.decode(everything) + self.decode_linear(linear)
+        return forecast
 
 
 def _mean(weighted: Tensor, shrinkage: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +147,8 @@ def _neighbour_sum(padded: Tensor, layout: Layout) -> Tensor:
     summed = functional.embedding_bag(
         layout.neighbours, table, per_sample_weights=layout.closeness, mode="sum"
     )
-    return summed.view(-1, batch, width).transpose(0, 1)
+    by_target: Tensor = summed.view(-1, batch, width)
+    return by_target.transpose(0, 1)
 
 
 class Mixer(nn.Module):
@@ -224,7 +227,8 @@ class Mixer(nn.Module):
         """Forecast from all regions, each weighted by its gate.
 
         Args:
-            history: ``[batch, region, lookback * channel]`` standardised anomalies, 0 where missing.
+            history: ``[batch, region, lookback * channel]`` standardised anomalies, 0 where
+                missing.
             seen: The same shape, 1 where observed.
             calendar: ``[batch, feature]``.
             gate: ``[batch, region]`` or ``[region]``; 0 = switched off.
@@ -237,8 +241,8 @@ class Mixer(nn.Module):
         return forecast
 
     def compact(self, gate: Tensor) -> "CompactMixer":
-        """The forecaster of all regions that takes the kept ones (gate > 0) alone, in their order."""
-        kept = torch.nonzero(gate > 0)[:, 0]
+        """The same forecaster with the kept regions (gate not 0) as its only input."""
+        kept = torch.nonzero(gate)[:, 0]
         place = torch.full((self.regions,), len(kept), device=gate.device)
         place[kept] = torch.arange(len(kept), device=gate.device)
         with torch.no_grad():

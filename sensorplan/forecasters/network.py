@@ -1,4 +1,4 @@
-"""What a backbone may know of a network before it is trained: its sizes, modes, neighbours and positions."""
+"""What a backbone may know of a network before training: sizes, modes, neighbours, positions."""
 
 from dataclasses import dataclass
 
@@ -35,23 +35,23 @@ class Network:
     @property
     def regions(self) -> int:
         """Number of regions."""
-        return self.anomalies.shape[1]
+        return int(self.anomalies.shape[1])
 
     @property
     def channels(self) -> int:
         """Channels of a region."""
-        return self.anomalies.shape[2]
+        return int(self.anomalies.shape[2])
 
 
 def mode_loadings(network: Network, modes: int, seed: int) -> Floats:
     """Loadings of every series on the leading modes (POD) of the network.
 
-    Gaps are filled by reconstruction from the modes, a few sweeps of soft imputation (Mazumder et al. 2010);
-    the loadings are then fitted to observed values only, shrunk where few were observed.
+    Gaps are filled by reconstruction from the modes, a few sweeps of soft imputation (Mazumder et
+    al. 2010); the loadings are then fitted to observed values only, shrunk where few were observed.
 
     Returns:
-        ``[region, channel * mode]``, such that the dot product of two regions' rows estimates the correlation
-        of their series, summed over channels.
+        ``[region, channel * mode]``, such that the dot product of two regions' rows estimates the
+        correlation of their series, summed over channels.
     """
     times = len(network.anomalies)
     series = network.anomalies.reshape(times, -1)
@@ -75,11 +75,12 @@ def mode_loadings(network: Network, modes: int, seed: int) -> Floats:
 def nearest_by_correlation(loadings: Floats, count: int) -> tuple[Ints, Floats]:
     """The regions whose series correlate most with each region's, itself left out.
 
-    The largest dot products are the nearest neighbours once every row is lifted to the same length by one more
-    coordinate (Bachrach et al. 2014).
+    The largest dot products are the nearest neighbours once every row is lifted to the same length
+    by one more coordinate (Bachrach et al. 2014).
 
     Returns:
-        ``[region, count]`` indices, and their estimated correlations; fewer columns in a smaller network.
+        ``[region, count]`` indices, and their estimated correlations; fewer columns in a smaller
+        network.
     """
     regions = len(loadings)
     count = min(count, regions - 1)
@@ -96,10 +97,10 @@ def nearest_by_correlation(loadings: Floats, count: int) -> tuple[Ints, Floats]:
 
 
 def identity_features(loadings: Floats, positions: Floats | None) -> Floats:
-    """``[region, feature]`` what tells regions apart: mode loadings, and waves of the position when there is one."""
+    """``[region, feature]`` what tells regions apart: mode loadings, and waves of the position."""
     columns = [loadings / np.maximum(np.abs(loadings).max(0), 1e-6)]
     if positions is not None and np.isfinite(positions).any():
-        known = np.isfinite(positions).all(1)
+        known = np.asarray(np.isfinite(positions).all(axis=1))
         centred = np.where(known[:, None], positions - positions[known].mean(0), 0)
         place = centred / max(np.abs(centred).max(), 1e-9)
         columns += [place] + [wave(k * np.pi * place) for k in (1, 2) for wave in (np.sin, np.cos)]

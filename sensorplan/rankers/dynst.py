@@ -1,16 +1,17 @@
 """DynST: dynamic sparse training of a mask over the sensors (arXiv 2403.02914).
 
-A forecaster that was trained under random masks of all sizes and the mask's weights θ are trained on together, while
-the mask is pruned in rounds and regions are dropped and regrown. From the mask at the budget the ranking is read off
-both ways, by eliminating the kept regions in rounds and growing back the pruned ones, without more training.
+A forecaster that was trained under random masks of all sizes and the mask's weights θ are trained
+on together, while the mask is pruned in rounds and regions are dropped and regrown. From the mask
+at the budget the ranking is read off both ways, by eliminating the kept regions in rounds and
+growing back the pruned ones, without more training.
 
-The importance of a region is the gradient of the loss to its gate, averaged over windows of training and validation,
-each under a random thinning of the mask (as in SmoothGrad, Smilkov et al. 2017): a gradient at the mask alone
-undervalues regions that stand in for one another.
+The importance of a region is the gradient of the loss to its gate, averaged over windows of
+training and validation, each under a random thinning of the mask (as in SmoothGrad, Smilkov et al.
+2017): a gradient at the mask alone undervalues regions that stand in for one another.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,30 +26,29 @@ from sensorplan.training import Trainer
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
 RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
-LATE_RATE = 1 / 3  # of the first training's learning rate
 
 
-@dataclass
+@dataclass(frozen=True)
 class MaskTraining:
     """What the training of a mask gave.
 
     Attributes:
         mask: ``[region]`` the mask at the budget.
         ranking: The order of all regions; its first `budget` are those of `mask`.
-        turnovers: Share of the kept regions that each swap exchanged, oldest first.
+        oscillation: Share of the kept regions that changed sides more than once after the last
+            pruning.
     """
 
     mask: Bools
     ranking: Ranking
-    turnovers: list[float] = field(default_factory=list)
+    oscillation: float
 
 
 def rank_by_dynst(
     trainer: Trainer,
     settings: MaskSettings,
     budget: int,
-    learning_rate: float,
-    each_step: Callable[[int, int], None] | None = None,
+    each_step: Callable[[int], None] | None = None,
 ) -> MaskTraining:
     """Train the mask down to a budget, from a trainer that was trained under random masks.
 
@@ -56,14 +56,12 @@ def rank_by_dynst(
         trainer: Forecaster and θ; both go on training.
         settings: Rounds, swaps and penalty.
         budget: Regions to keep.
-        learning_rate: That of the first training.
-        each_step: Called with (steps done, steps in all).
+        each_step: Called after every step with its number from 1.
     """
     regions = trainer.windows.regions
     sizes = masking.budgets(regions, budget, settings.rounds) + [budget] * settings.refinements
-    steps = len(sizes) * settings.round_steps
     mask = np.ones(regions, bool)
-    turnovers: list[float] = []
+    settled: list[Bools] = []  # masks since the last pruning
 
     def masks(batch: int) -> Tensor:
         """Half of the batch sees the mask as it is, half random masks of all sizes."""
@@ -79,18 +77,18 @@ def rank_by_dynst(
                 score = masking.drop_score(*_probe(trainer, mask, settings.probe))
                 mask = masking.prune(mask, score, size)
         elif step % settings.update_every == 0:
-            share = masking.swap_fraction(step, steps, settings.swap_fraction)
-            before = mask
+            share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
             gradient, theta = _probe(trainer, mask, settings.probe)
             drop, grow = masking.drop_score(gradient, theta), masking.grow_score(gradient, theta)
             mask = masking.swap(mask, drop, grow, round(share * mask.sum()))
-            turnovers.append(masking.turnover(before, mask))
+        if step % settings.update_every == 0 and mask.sum() == budget:
+            settled.append(mask)
         if each_step:
-            each_step(step, steps)
+            each_step(step)
 
     trainer.train(
-        steps,
-        learning_rate * LATE_RATE,
+        settings.steps,
+        trainer.settings.late_rate,
         masks,
         penalty=settings.penalty,
         each_step=update,
@@ -99,7 +97,9 @@ def rank_by_dynst(
     order = np.concatenate(
         [_eliminate(trainer, mask, settings.probe), _grow_back(trainer, mask, settings.probe)]
     )
-    return MaskTraining(mask, Ranking(order, _importance(trainer, order)), turnovers)
+    return MaskTraining(
+        mask, Ranking(order, _importance(trainer, order)), masking.oscillation(settled)
+    )
 
 
 def _probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
@@ -150,8 +150,8 @@ def _best_first(among: Bools, score: Floats) -> Ints:
 def _importance(trainer: Trainer, order: Ints) -> Floats:
     """``[region]`` how much the validation loss falls when a region joins those ranked above it.
 
-    Measured between budgets in geometric steps, made to fall along the order (isotonic regression), and given as a
-    share of the largest.
+    Measured between budgets in geometric steps, made to fall along the order (isotonic regression),
+    and given as a share of the largest.
     """
     regions = len(order)
     budgets = np.unique(np.geomspace(1, regions, 16).round().astype(int))

@@ -1,11 +1,11 @@
 """Windows: the history as batches of (history, future), scaled by training data alone.
 
-A batch is cut from the series when it is asked for, so that memory grows with times x sensors and never with
-windows x lookback.
+A batch is cut from the series when it is asked for, so that memory grows with times x sensors and
+never with windows x lookback.
 """
 
 from sensorplan.windows.climatology import Climatology
-from sensorplan.windows.split import Split, split_windows, step_default
+from sensorplan.windows.split import Split, split_record, split_windows, step_default
 from sensorplan.windows.streams import Batch, Windows, make_windows
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Split",
     "Windows",
     "make_windows",
+    "split_record",
     "split_windows",
     "step_default",
 ]

@@ -1,8 +1,8 @@
 """What the calendar alone says: a level and smooth daily, weekly and yearly cycles per sensor.
 
 It is the forecast without any sensor, and what the forecaster's inputs are anomalies from. Fitted
-by ridge regression in two stages, so that a sensor with a short history borrows the network's cycles:
-cycles that all sensors share first, then each sensor's own deviation, shrunk.
+by ridge regression in two stages, so that a sensor with a short history borrows the network's
+cycles: cycles that all sensors share first, then each sensor's own deviation, shrunk.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from sensorplan.sensors import Bools, Floats, TimeAxis
 
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
-# Shrinkage in observations: what a deviation from the shared cycles, or from the mean level, must outweigh.
+# Shrinkage in observations: how many a deviation from the network must outweigh.
 CYCLE_SHRINKAGE, LEVEL_SHRINKAGE, SCALE_SHRINKAGE = 20.0, 1.0, 20.0
 LEAST_SCALE = 0.1  # of the network's scale; a constant sensor has none of its own
 

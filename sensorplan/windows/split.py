@@ -105,3 +105,17 @@ def step_default(time: TimeAxis) -> tuple[int, int]:
     if time.calendar is None:
         return NUMERIC_DEFAULT
     return next((lookback, horizon) for step, lookback, horizon in DEFAULTS if time.step <= step)
+
+
+def split_record(time: TimeAxis, split: Split) -> dict[str, dict[str, str | int]]:
+    """First and last time and number of windows of each stretch, as `plan.json` holds them."""
+    edges = (0, *split.bounds, len(time))
+    stretches = {"train": split.train, "validation": split.validation, "test": split.test}
+    return {
+        name: {
+            "first": time.labels[first],
+            "last": time.labels[end - 1],
+            "windows": len(starts),
+        }
+        for (name, starts), first, end in zip(stretches.items(), edges, edges[1:], strict=False)
+    }

@@ -46,8 +46,8 @@ class Windows:
         valid: ``[time, region, channel]`` True where observed.
         calendar: ``[time, feature]``.
         climatology: ``[time, region, channel]`` in the unit of the errors (`error_scale`).
-        error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's own unit
-            with one variable, the standard deviation of each variable with several.
+        error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's
+            own unit with one variable, the standard deviation of each variable with several.
         loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
         positions: ``[region, 2]`` latitude and longitude or y and x; None without positions.
     """
@@ -86,9 +86,14 @@ class Windows:
             _stream_morph(self.valid[ahead]),
         )
 
+    def scaling(self) -> dict[str, Tensor]:
+        """What turns anomalies into values again: level, cycles and error scale, by name."""
+        return {"level": self.level, "cycles": self.cycles, "error_scale": self.error_scale}
+
     def climatology(self, steps: Tensor) -> Tensor:
-        """``[..., region, channel]`` calendar forecast at the steps ``[...]``, in units of `error_scale`."""
-        return self.level + (self.calendar[steps] @ self.cycles).unflatten(-1, self.level.shape)
+        """``[..., region, channel]`` calendar forecast at the steps ``[...]``, in error units."""
+        cycles = self.calendar[steps] @ self.cycles  # [..., region * channel]
+        return self.level + cycles.view(*cycles.shape[:-1], *self.level.shape)
 
 
 def _stream_morph(windows: Tensor) -> Tensor:

@@ -13,9 +13,7 @@ from sensorplan.windows import Batch, Windows
 BATCH_VALUES = 20_000_000  # float32 in one evaluated batch's widest array
 
 
-def forecast_errors(
-    windows: Windows, starts: Ints, forecast: Callable[[Batch], Tensor]
-) -> Errors:
+def forecast_errors(windows: Windows, starts: Ints, forecast: Callable[[Batch], Tensor]) -> Errors:
     """Errors of a forecaster on windows, in the unit of the errors.
 
     Args:
@@ -26,7 +24,7 @@ def forecast_errors(
     scale = windows.error_scale.repeat(1, windows.split.horizon)
     parts = []
     with torch.no_grad():
-        for batch in _batches(windows, starts):
+        for batch in map(windows.batch, _parts(windows, starts)):
             parts.append(window_errors((forecast(batch) - batch.future) * scale, batch.valid))
     return join(parts)
 
@@ -37,7 +35,7 @@ def climatology_errors(windows: Windows, starts: Ints) -> Errors:
 
 
 def persistence_errors(windows: Windows, starts: Ints) -> Errors:
-    """Errors of carrying each series' last observed value on; climatology where none was observed."""
+    """Errors of carrying each series' last observed value on, or climatology where none was."""
     lookback, horizon = windows.split.lookback, windows.split.horizon
     steps = torch.arange(lookback, device=windows.anomalies.device)
     parts = []
@@ -55,7 +53,9 @@ def persistence_errors(windows: Windows, starts: Ints) -> Errors:
             observed = windows.anomalies[step] * windows.error_scale + calendar
             errors.append(torch.where(any_seen, carried, calendar) - observed)
         error = torch.stack(errors, 1)  # [batch, horizon, region, channel]
-        valid = windows.valid[first[:, None] + lookback + torch.arange(horizon, device=steps.device)]
+        valid = windows.valid[
+            first[:, None] + lookback + torch.arange(horizon, device=steps.device)
+        ]
         parts.append(window_errors(error, valid))
     return join(parts)
 
@@ -66,7 +66,3 @@ def _parts(windows: Windows, starts: Ints) -> list[Ints]:
     wide = windows.regions * max(100, length * windows.channels)
     size = int(np.clip(BATCH_VALUES // wide, 1, 64))
     return np.array_split(starts, -(-len(starts) // size))
-
-
-def _batches(windows: Windows, starts: Ints):  # noqa
-    return (windows.batch(part) for part in _parts(windows, starts))

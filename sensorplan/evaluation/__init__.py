@@ -1,0 +1,18 @@
+"""Judging: how good the forecast of every sensor is, on later time that nothing was trained on."""
+
+from sensorplan.evaluation.curve import accuracy_curve
+from sensorplan.evaluation.evidence import Evidence, gather_evidence
+from sensorplan.evaluation.forecasts import (
+    climatology_errors,
+    forecast_errors,
+    persistence_errors,
+)
+
+__all__ = [
+    "Evidence",
+    "accuracy_curve",
+    "climatology_errors",
+    "forecast_errors",
+    "gather_evidence",
+    "persistence_errors",
+]

@@ -1,0 +1,129 @@
+"""The evidence of a plan, and what it makes one warn of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sensorplan.evaluation.forecasts import (
+    climatology_errors,
+    forecast_errors,
+    persistence_errors,
+)
+from sensorplan.forecasters import CompactMixer
+from sensorplan.metrics import Errors, value_kept
+from sensorplan.plan import Metrics, Score
+from sensorplan.sensors import Bools
+from sensorplan.training import Trainer
+from sensorplan.windows import Batch
+
+LITTLE = 0.1  # share of the calendar's error that all sensors must take away to be worth it
+FAR_WORSE = 1.25  # RMSE ratio
+UNSTEADY = 0.1  # share of the kept regions that change sides more than once
+FEW_WINDOWS = 100
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The scores of a plan on later time, its compact forecaster, and plain warnings.
+
+    Attributes:
+        mask: ``[region]`` the plan.
+        metrics: The scores.
+        all_sensors: Test errors from all sensors, the reference of every ratio.
+        compact: The forecaster that takes the kept regions alone.
+        warnings: Plain sentences.
+    """
+
+    mask: Bools
+    metrics: Metrics
+    all_sensors: Errors
+    compact: CompactMixer
+    warnings: tuple[str, ...]
+
+
+def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str) -> Evidence:
+    """Fine-tune on the plan and, as often, on all sensors; score both and the references.
+
+    Each fine-tuning starts from the shared forecaster and ends with the state that is best on
+    validation, the first one included. The trainer is left as it was.
+
+    Args:
+        trainer: The forecaster, trained under masks of all sizes.
+        mask: ``[region]`` the plan.
+        oscillation: See `sensorplan.masking.oscillation`.
+        unit: Of the errors.
+    """
+    windows, test = trainer.windows, trainer.windows.split.test
+    everything = _tune(trainer, np.ones(len(mask), bool))[0]
+    plan, compact = _tune(trainer, mask)
+    without = climatology_errors(windows, test)
+    metrics = Metrics(
+        all_sensors=_score(everything),
+        plan=_score(plan),
+        persistence=_score(persistence_errors(windows, test)),
+        climatology=_score(without),
+        unit=unit,
+        rmse_ratio=plan.rmse / everything.rmse,
+        value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
+    )
+    training_windows = len(windows.split.train)
+    return Evidence(
+        mask, metrics, everything, compact, tuple(_warnings(metrics, oscillation, training_windows))
+    )
+
+
+def _tune(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
+    """Test errors of the compact forecaster of a mask, fine-tuned on it."""
+    shared, settings = trainer.snapshot(), trainer.settings
+    fixed = trainer.mask_tensor(mask)
+    trainer.train(settings.fine_tune, settings.late_rate, lambda batch: fixed.expand(batch, -1))
+    compact = trainer.forecaster.compact(trainer.theta.detach() * fixed)
+    trainer.restore(shared)
+    kept = torch.nonzero(fixed)[:, 0]
+
+    def forecast(batch: Batch) -> torch.Tensor:
+        forecasts: torch.Tensor = compact(
+            batch.history[:, kept], batch.seen[:, kept], batch.calendar
+        )
+        return forecasts
+
+    windows = trainer.windows
+    return forecast_errors(windows, windows.split.test, forecast), compact
+
+
+def _score(errors: Errors) -> Score:
+    return Score(rmse=errors.rmse, mae=errors.mae)
+
+
+def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> list[str]:
+    everything, calendar = metrics.all_sensors.rmse, metrics.climatology.rmse
+    warnings = []
+    if everything >= min(calendar, metrics.persistence.rmse):
+        better = "the calendar alone" if calendar <= metrics.persistence.rmse else "persistence"
+        warnings.append(
+            f"the forecaster did not learn: from all sensors its RMSE is {everything:.4g}, "
+            f"no better than {min(calendar, metrics.persistence.rmse):.4g} of {better}; "
+            "do not trust this plan"
+        )
+    if everything > (1 - LITTLE) * calendar:
+        share = max(0.0, 1 - everything / calendar)
+        warnings.append(
+            f"the sensors add little to the calendar: all of them lower its RMSE by "
+            f"{100 * share:.1f} %; almost any plan will look good"
+        )
+    if metrics.rmse_ratio > FAR_WORSE:
+        warnings.append(
+            f"the plan's RMSE is {metrics.rmse_ratio:.2f} times that of all sensors; "
+            "keep more sensors"
+        )
+    if oscillation > UNSTEADY:
+        warnings.append(
+            f"the mask did not settle: {100 * oscillation:.0f} % of the kept sensors changed sides "
+            "more than once; their ranks are uncertain"
+        )
+    if training_windows < FEW_WINDOWS:
+        warnings.append(
+            f"the history is short: {training_windows} training windows; the ranking is uncertain"
+        )
+    return warnings

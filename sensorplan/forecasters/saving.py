@@ -1,0 +1,73 @@
+"""A compact forecaster as one safetensors file, with all that a forecast needs but the history."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor, nn
+
+from sensorplan.errors import DataError
+from sensorplan.forecasters.mixer import CompactMixer
+
+COMPACT_FORECASTERS = {"mixer": CompactMixer}
+FORMAT = "1"
+
+
+def to_bytes(
+    backbone: str, compact: CompactMixer, series: Mapping[str, Tensor], about: Mapping[str, Any]
+) -> bytes:
+    """A safetensors file.
+
+    Args:
+        backbone: Name of the architecture.
+        compact: The forecaster.
+        series: Scaling of the network's series, under ``series.`` names.
+        about: What else to know, as JSON: names of the kept sensors, lookback and so on.
+    """
+    tensors = {f"forecaster.{name}": tensor for name, tensor in compact.state_dict().items()}
+    tensors |= {f"series.{name}": tensor for name, tensor in series.items()}
+    metadata = {
+        "format": FORMAT,
+        "backbone": backbone,
+        "config": json.dumps(compact.config()),
+        "about": json.dumps(about),
+    }
+    return safetensors.torch.save(
+        {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata
+    )
+
+
+def from_bytes(content: bytes, where: str) -> tuple[nn.Module, dict[str, Tensor], dict[str, Any]]:
+    """What `to_bytes` was given: the forecaster, the scaling and the rest.
+
+    Args:
+        content: The file.
+        where: Its name, for the message.
+
+    Raises:
+        DataError: The file is damaged, or of another format.
+    """
+    try:
+        tensors = safetensors.torch.load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+        if metadata["format"] != FORMAT:
+            raise DataError(
+                f"{where}: format {metadata['format']} is of another sensorplan; expected {FORMAT}"
+            )
+        compact = COMPACT_FORECASTERS[metadata["backbone"]].from_config(
+            json.loads(metadata["config"])
+        )
+        compact.load_state_dict(_below(tensors, "forecaster."))
+        return compact, _below(tensors, "series."), json.loads(metadata["about"])
+    except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise DataError(f"{where}: no forecaster of sensorplan, or damaged ({error})") from error
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,6 @@
+"""The guts of each command: from a recipe to a plan folder, or to what a file holds."""
+
+from sensorplan.pipeline.fitting import FitResult, Progress, fit
+from sensorplan.pipeline.inspecting import Inspection, inspect
+
+__all__ = ["FitResult", "Inspection", "Progress", "fit", "inspect"]

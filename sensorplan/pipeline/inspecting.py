@@ -1,0 +1,68 @@
+"""`inspect`: what a file holds, and what `fit` would do with it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sensorplan.pipeline.preparing import read_regions, regions_to_keep
+from sensorplan.recipe import Recipe
+from sensorplan.sensors import Finding, SensorData, Source
+from sensorplan.windows import split_record, split_windows
+
+GEOMETRY = {"points": "stations with positions", "cells": "cells of a grid"}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file holds.
+
+    Attributes:
+        source: The file and its checksum.
+        findings: What was recognised, and why.
+        warnings: Plain sentences.
+        facts: Name and value, in the order to show them.
+    """
+
+    source: Source
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    facts: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as one object."""
+        return {**asdict(self.source), "facts": self.facts} | {
+            "findings": [asdict(finding) for finding in self.findings],
+            "warnings": list(self.warnings),
+        }
+
+
+def inspect(recipe: Recipe) -> Inspection:
+    """Say what the data holds and what `fit` would do with it.
+
+    Raises:
+        SensorplanError: The data or the settings cannot be used.
+    """
+    data, regions = read_regions(recipe)
+    split = split_windows(data.time, recipe.window, data.source.path)
+    stretches = {
+        name: f"{part['first']} to {part['last']}, {part['windows']} windows"
+        for name, part in split_record(data.time, split).items()
+    }
+    kept = regions_to_keep(recipe.mask, len(regions))
+    facts = {
+        "variable": ", ".join(_measured(data)),
+        "sensors": str(len(data.sensors)),
+        **({"patches": str(len(regions))} if regions.patched else {}),
+        "geometry": GEOMETRY[data.geometry.kind] if data.geometry else "no positions",
+        "times": str(len(data.time)),
+        "step": data.time.step_label,
+        "missing": f"{100 * (1 - data.valid.mean()):.1f} %",
+        "lookback": f"{split.lookback} steps",
+        "horizon": f"{split.horizon} steps",
+        **stretches,
+        "fit keeps": f"{kept} of {len(regions)}",
+    }
+    return Inspection(data.source, data.findings, data.warnings, facts)
+
+
+def _measured(data: SensorData) -> list[str]:
+    return [f"{channel.name} ({channel.units or 'no unit'})" for channel in data.channels]

@@ -1,0 +1,57 @@
+"""What every command starts with: the data, its regions and the budget."""
+
+from pathlib import Path
+
+from sensorplan.errors import DataError, RecipeError
+from sensorplan.plan import budget_at
+from sensorplan.reading import read
+from sensorplan.recipe import MaskSettings, Recipe
+from sensorplan.regions import Regions, nodalize, parse_patch, patchify
+from sensorplan.sensors import SensorData
+
+DEFAULT_SPARSITY = 0.5
+GLOB = str.maketrans(dict.fromkeys("*?[]", "_"))
+
+
+def read_regions(recipe: Recipe) -> tuple[SensorData, Regions]:
+    """The data and its regions.
+
+    Raises:
+        RecipeError: No data is named.
+        DataError: The data cannot be used; among others, it has fewer than two regions.
+    """
+    _first_path(recipe)
+    data = read(recipe.data)
+    patch = recipe.window.patch
+    regions = patchify(data, parse_patch(patch)) if patch else nodalize(data)
+    if len(regions) < 2:
+        what = "patch" if patch else "sensor"
+        raise DataError(f"{data.source.path}: holds 1 {what}; expected at least 2 to choose from")
+    return data, regions
+
+
+def default_folder(recipe: Recipe) -> Path:
+    """``DATA-stem.plan`` in the working folder."""
+    return Path(Path(_first_path(recipe)).stem.translate(GLOB) + ".plan")
+
+
+def regions_to_keep(mask: MaskSettings, regions: int) -> int:
+    """The budget.
+
+    Raises:
+        RecipeError: It is over the number of regions.
+    """
+    if mask.budget is None:
+        return budget_at(DEFAULT_SPARSITY if mask.sparsity is None else mask.sparsity, regions)
+    if mask.budget > regions:
+        raise RecipeError(
+            f"--budget {mask.budget}: there are {regions} sensors (or patches) to choose from; "
+            f"expected 1 <= budget <= {regions}"
+        )
+    return mask.budget
+
+
+def _first_path(recipe: Recipe) -> str:
+    if not recipe.data.path:
+        raise RecipeError("no data: name a file, or a recipe whose [data] path names one")
+    return recipe.data.path[0]
