@@ -98,13 +98,26 @@ def patchify(data: SensorData, patch: tuple[int, int]) -> Regions:
 
 
 def _centres(geometry: Geometry, region_of: Ints, regions: int) -> Floats:
-    """``[region, 2]`` middle of the box around the members of each region."""
+    """``[region, 2]`` middle of the box around the members of each region.
+
+    In degrees it is the narrower of two boxes: a patch across the dateline is measured by
+    longitudes in [0, 360).
+    """
+    middle, extent = _boxes(geometry.positions, region_of, regions)
+    if geometry.crs is not None:
+        turned, turned_extent = _boxes(geometry.positions % 360, region_of, regions)
+        across = turned_extent[:, 1] < extent[:, 1] - 1e-6
+        middle[across, 1] = (turned[across, 1] + 180) % 360 - 180
+    return middle
+
+
+def _boxes(positions: Floats, region_of: Ints, regions: int) -> tuple[Floats, Floats]:
+    """``[region, 2]`` middle and extent of the box around the members of each region."""
     low = np.full((regions, 2), np.inf)
     high = np.full((regions, 2), -np.inf)
-    np.minimum.at(low, region_of, geometry.positions)
-    np.maximum.at(high, region_of, geometry.positions)
-    middle: Floats = (low + high) / 2
-    return middle
+    np.minimum.at(low, region_of, positions)
+    np.maximum.at(high, region_of, positions)
+    return (low + high) / 2, high - low
 
 
 def parse_patch(text: str) -> tuple[int, int]:
