@@ -55,6 +55,7 @@ def make_sensor_data(
     rng = np.random.default_rng(seed)
     if grid is not None:
         nodes = grid[0] * grid[1]
+    drivers = min(drivers, nodes)
     series = np.zeros((times + lag, drivers, channels))
     for t in range(1, times + lag):
         series[t] = 0.9 * series[t - 1] + rng.normal(size=(drivers, channels))
