@@ -15,7 +15,19 @@ settings.load_profile("sensorplan")
 def one_core() -> Iterator[None]:
     """Let nothing take more than one core, `prepare_torch` included."""
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def denormals_again() -> Iterator[None]:
+    """Undo `prepare_torch`: Hypothesis draws no floats while the processor flushes denormals."""
+    yield
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def no_denormals() -> None:
+    """Flush denormals during a test that trains: they slow it."""
+    torch.set_flush_denormal(True)
