@@ -47,10 +47,23 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def fitting_windows(most: int, regions: int, least: int = 8) -> int:
+    """Windows at a time: fewer above 1,024 regions, whose many targets average as well.
+
+    >>> fitting_windows(32, 207), fitting_windows(32, 2048), fitting_windows(32, 1_000_000)
+    (32, 16, 8)
+    """
+    return max(least, min(most, most * 1024 // regions))
+
+
 def prepare_torch() -> None:
-    """Use the cores that are really there, and no denormals (they slow CPU training tenfold)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(min(cores or 1, 8))
+    """Use the cores that are really there, and no denormals (they slow CPU training tenfold).
+
+    ``OMP_NUM_THREADS`` sets another number of threads, say when several runs share the machine.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(min(there or 1, 8))
     torch.set_flush_denormal(True)
 
 
@@ -68,6 +81,7 @@ class Trainer:
     Attributes:
         forecaster: The backbone.
         theta: ``[region]`` weight of each mask entry, starts at 1.
+        batch_size: Windows in a step.
     """
 
     def __init__(self, windows: Windows, settings: TrainingSettings, seed: int) -> None:
@@ -87,6 +101,7 @@ class Trainer:
         torch.manual_seed(seed)
         self.forecaster = FORECASTERS[settings.backbone].build(network, seed).to(self.device)
         self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
+        self.batch_size = settings.batch_size or fitting_windows(32, windows.regions)
         horizon = windows.split.horizon
         self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
 
@@ -142,7 +157,7 @@ class Trainer:
         for step in range(1, steps + 1):
             starts = self.rng.choice(
                 self.windows.split.train,
-                min(self.settings.batch_size, len(self.windows.split.train)),
+                min(self.batch_size, len(self.windows.split.train)),
                 replace=False,
             )
             mask = masks(len(starts))
@@ -175,7 +190,9 @@ class Trainer:
         targets = self._fixed_targets()
         total = 0.0
         with torch.no_grad():
-            for part in np.array_split(np.arange(len(starts)), -(-len(starts) // 64)):
+            for part in np.array_split(
+                np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
+            ):
                 batch = self.windows.batch(starts[part])
                 mask = masks[part] if masks.ndim > 1 else masks
                 total += self.loss(batch, self.theta * mask, targets).item() * len(part)
@@ -189,7 +206,9 @@ class Trainer:
             starts: ``[window]``.
         """
         total = torch.zeros(self.windows.regions, device=self.device)
-        for part in np.array_split(np.arange(len(starts)), -(-len(starts) // 64)):
+        for part in np.array_split(
+            np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
+        ):
             gate = (self.theta.detach() * masks[part]).requires_grad_()
             loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
             (gradient,) = torch.autograd.grad(loss, gate)
@@ -222,7 +241,7 @@ class Trainer:
 
     def _validation_sample(self) -> Ints:
         starts = self.windows.split.validation
-        return starts[:: -(-len(starts) // 256)]
+        return starts[:: -(-len(starts) // fitting_windows(256, self.windows.regions, 32))]
 
     def _some_targets(self) -> Tensor | None:
         regions = self.windows.regions

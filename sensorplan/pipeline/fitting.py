@@ -23,6 +23,7 @@ from sensorplan.version import __version__
 from sensorplan.windows import Windows, make_windows, split_record
 
 METHOD = "dynst"
+SHOWN = 5  # names in a warning
 LIBRARIES = ("torch", "numpy", "scikit-learn", "xarray")
 
 Progress = Callable[[str, int, int], None]
@@ -156,7 +157,7 @@ def _plan(
         split=split_record(data.time, windows.split),
         seed=recipe.run.seed,
         metrics=evidence.metrics,
-        warnings=(*data.warnings, *evidence.warnings),
+        warnings=(*data.warnings, *_unobserved(regions, windows), *evidence.warnings),
         timings=timings,
         versions={
             "sensorplan": __version__,
@@ -165,6 +166,18 @@ def _plan(
         },
         settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),
     )
+
+
+def _unobserved(regions: Regions, windows: Windows) -> list[str]:
+    """A warning when some regions cannot be judged."""
+    names = [name for name, seen in zip(regions.names, windows.observed, strict=True) if not seen]
+    if not names:
+        return []
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return [
+        f"never observed in the training stretch: {len(names)} of {len(regions)} ({shown}); "
+        "they rank last and take no part in the scores"
+    ]
 
 
 def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:

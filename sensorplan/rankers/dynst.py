@@ -22,7 +22,7 @@ from sensorplan import masking
 from sensorplan.plan import Ranking
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools, Floats, Ints
-from sensorplan.training import Trainer
+from sensorplan.training import Trainer, fitting_windows
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
 RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
@@ -52,15 +52,19 @@ def rank_by_dynst(
 ) -> MaskTraining:
     """Train the mask down to a budget, from a trainer that was trained under random masks.
 
+    Regions that training never observed come last, in their own order.
+
     Args:
         trainer: Forecaster and θ; both go on training.
         settings: Rounds, swaps and penalty.
         budget: Regions to keep.
         each_step: Called after every step with its number from 1.
     """
-    regions = trainer.windows.regions
-    sizes = masking.budgets(regions, budget, settings.rounds) + [budget] * settings.refinements
-    mask = np.ones(regions, bool)
+    observed = trainer.windows.observed
+    regions, kept = int(observed.sum()), min(budget, int(observed.sum()))
+    sizes = masking.budgets(regions, kept, settings.rounds) + [kept] * settings.refinements
+    mask = observed
+    probe = settings.probe or fitting_windows(256, len(observed), 64)
     settled: list[Bools] = []  # masks since the last pruning
 
     def masks(batch: int) -> Tensor:
@@ -74,14 +78,15 @@ def rank_by_dynst(
         if step % settings.round_steps == 0:
             size = sizes[step // settings.round_steps - 1]
             if size < mask.sum():
-                score = masking.drop_score(*_probe(trainer, mask, settings.probe))
+                score = masking.drop_score(*_probe(trainer, mask, probe))
                 mask = masking.prune(mask, score, size)
         elif step % settings.update_every == 0:
             share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
-            gradient, theta = _probe(trainer, mask, settings.probe)
-            drop, grow = masking.drop_score(gradient, theta), masking.grow_score(gradient, theta)
+            gradient, theta = _probe(trainer, mask, probe)
+            grow = np.where(observed, masking.grow_score(gradient, theta), -np.inf)
+            drop = masking.drop_score(gradient, theta)
             mask = masking.swap(mask, drop, grow, round(share * mask.sum()))
-        if step % settings.update_every == 0 and mask.sum() == budget:
+        if step % settings.update_every == 0 and mask.sum() == kept:
             settled.append(mask)
         if each_step:
             each_step(step)
@@ -95,11 +100,14 @@ def rank_by_dynst(
         keep_best=False,
     )
     order = np.concatenate(
-        [_eliminate(trainer, mask, settings.probe), _grow_back(trainer, mask, settings.probe)]
+        [
+            _eliminate(trainer, mask, probe),
+            _grow_back(trainer, mask, probe),
+            np.flatnonzero(~observed),
+        ]
     )
-    return MaskTraining(
-        mask, Ranking(order, _importance(trainer, order)), masking.oscillation(settled)
-    )
+    ranking = Ranking(order, _importance(trainer, order))
+    return MaskTraining(ranking.keep(budget), ranking, masking.oscillation(settled))
 
 
 def _probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
@@ -130,14 +138,15 @@ def _eliminate(trainer: Trainer, mask: Bools, windows: int) -> Ints:
 
 def _grow_back(trainer: Trainer, mask: Bools, windows: int) -> Ints:
     """Pruned regions, best first: grown back in rounds, the first to come is the best."""
+    outside = trainer.windows.observed & ~mask
     come: list[Ints] = [np.empty(0, int)]
-    while not mask.all():
+    while outside.any():
         score = masking.grow_score(*_probe(trainer, mask, windows))
-        step = -(-int((~mask).sum()) // 2) if len(come) < RANKING_ROUNDS else len(mask)
-        best = _best_first(~mask, score)[:step]
+        step = -(-int(outside.sum()) // 2) if len(come) < RANKING_ROUNDS else len(mask)
+        best = _best_first(outside, score)[:step]
         come.append(best)
-        mask = mask.copy()
-        mask[best] = True
+        mask, outside = mask.copy(), outside.copy()
+        mask[best], outside[best] = True, False
     return np.concatenate(come)
 
 

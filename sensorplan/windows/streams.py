@@ -9,7 +9,7 @@ from torch import Tensor
 from sensorplan.errors import DataError
 from sensorplan.recipe import WindowSettings
 from sensorplan.regions import Regions
-from sensorplan.sensors import Floats, Ints, SensorData
+from sensorplan.sensors import Bools, Floats, Ints, SensorData
 from sensorplan.windows.climatology import calendar_features, fit_climatology
 from sensorplan.windows.split import Split, split_windows
 
@@ -43,7 +43,9 @@ class Windows:
     Attributes:
         split: First step of every window.
         anomalies: ``[time, region, channel]`` (value - climatology) / scale, 0 where missing.
-        valid: ``[time, region, channel]`` True where observed.
+        valid: ``[time, region, channel]`` True where observed; False throughout in a region that
+            was never observed in training: it can be neither forecast nor judged.
+        observed: ``[region]`` True where training holds any value.
         calendar: ``[time, feature]``.
         climatology: ``[time, region, channel]`` in the unit of the errors (`error_scale`).
         error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's
@@ -55,6 +57,7 @@ class Windows:
     split: Split
     anomalies: Tensor
     valid: Tensor
+    observed: Bools
     calendar: Tensor
     level: Tensor
     cycles: Tensor
@@ -124,6 +127,8 @@ def make_windows(
             f"{data.source.path}: no value is observed in the training stretch "
             f"({data.time.labels[0]} to {data.time.labels[training - 1]})"
         )
+    observed = np.asarray(valid[:training].any(axis=(0, 2)))
+    valid[:, ~observed] = False
     calendar = calendar_features(data.time, training)
     variables = len(data.channels)
     level, cycles, scale = (
@@ -153,6 +158,7 @@ def make_windows(
         split,
         tensor(values),
         tensor(valid),
+        observed,
         tensor(calendar),
         tensor(level[0] * unit),
         tensor((cycles * unit).reshape(len(cycles), level.size)),

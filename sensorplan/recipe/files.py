@@ -1,4 +1,4 @@
-"""Every setting of a run, and the strict TOML recipe that holds them.
+"""Recipes as TOML: strict reading, writing, and settings from the command line.
 
 A setting without a value in the recipe keeps its default. An unknown key or a value out of range is
 a `RecipeError` that says where it stands and what is allowed.
@@ -10,144 +10,13 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import tomli_w
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
 from sensorplan.errors import RecipeError
-
-
-def _as_tuple(value: object) -> object:
-    """A list as a tuple; one value as a tuple of it, so that ``variable = "pm10"`` is enough."""
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
-AsText = Annotated[str, BeforeValidator(str)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class DataSettings(_Section):
-    """What to read.
-
-    Attributes:
-        path: Files, globs or one Zarr store; relative to the recipe's folder.
-        variable: Variables to plan on, one channel each; empty: the file's first.
-        select: Position on each further dimension, say ``{level: "500"}``.
-        missing: Sentinel values that mean missing, besides the file's own fill value.
-        resample: Mean over bins of this length (pandas offset such as ``1h``); None: never.
-        stations: Station table (CSV with ``id,lat,lon``) for a CSV history.
-    """
-
-    path: Texts = ()
-    variable: Texts = ()
-    select: dict[str, AsText] = {}
-    missing: Numbers = ()
-    resample: str | None = None
-    stations: str | None = None
-
-
-class WindowSettings(_Section):
-    """How history is cut into windows; None takes the default of the step (docs/windows.md)."""
-
-    lookback: Annotated[int, Field(ge=1)] | None = None
-    horizon: Annotated[int, Field(ge=1)] | None = None
-    stride: Annotated[int, Field(ge=1)] = 1
-    patch: (
-        Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="ROWSxCOLUMNS, say 4x4")]
-        | None
-    ) = None
-    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
-    test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
-
-
-class MaskSettings(_Section):
-    """How many sensors go, and how the mask is trained (DynST, arXiv 2403.02914).
-
-    Attributes:
-        sparsity: Share of the regions to switch off; without sparsity and budget, 0.5.
-        budget: Number of regions to keep, instead of a sparsity.
-        rounds: Rounds of pruning.
-        refinements: Rounds of drop and regrow after the last pruning.
-        round_steps: Training steps in a round.
-        update_every: Training steps between two swaps.
-        swap_fraction: Share of the kept regions swapped at first; decays to 0.
-        penalty: Weight of the L1 penalty on the mask.
-        probe: Windows that each importance is averaged over.
-    """
-
-    sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
-    budget: Annotated[int, Field(ge=1)] | None = None
-    rounds: Annotated[int, Field(ge=1)] = 8
-    refinements: Annotated[int, Field(ge=0)] = 2
-    round_steps: Annotated[int, Field(ge=1)] = 20
-    update_every: Annotated[int, Field(ge=1)] = 10
-    swap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
-    penalty: Annotated[float, Field(ge=0)] = 1e-3
-    probe: Annotated[int, Field(ge=2)] = 256
-
-    @property
-    def steps(self) -> int:
-        """Training steps in all rounds."""
-        return (self.rounds + self.refinements) * self.round_steps
-
-    @model_validator(mode="after")
-    def _one_size(self) -> Self:
-        if self.sparsity is not None and self.budget is not None:
-            raise ValueError("give sparsity or budget, not both")
-        return self
-
-
-class TrainingSettings(_Section):
-    """How the forecaster is trained.
-
-    Attributes:
-        backbone: Architecture of the forecaster.
-        steps: Training steps under random masks.
-        fine_tune: Training steps on the final mask, and as many on all sensors.
-        batch_size: Windows in a step.
-        learning_rate: Peak of the one-cycle schedule; a third of it once the mask is trained.
-    """
-
-    backbone: Literal["mixer"] = "mixer"
-    steps: Annotated[int, Field(ge=1)] = 400
-    fine_tune: Annotated[int, Field(ge=0)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-
-    @property
-    def late_rate(self) -> float:
-        """Peak learning rate once the mask is trained: a third."""
-        return self.learning_rate / 3
-
-
-class RunSettings(_Section):
-    """Seed and device."""
-
-    seed: Annotated[int, Field(ge=0)] = 0
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-
-
-class Recipe(_Section):
-    """All settings of one plan."""
-
-    data: DataSettings = DataSettings()
-    window: WindowSettings = WindowSettings()
-    mask: MaskSettings = MaskSettings()
-    training: TrainingSettings = TrainingSettings()
-    run: RunSettings = RunSettings()
+from sensorplan.recipe.settings import Recipe, Section
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -240,7 +109,7 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> str:
         return _unknown_section(section)
     model = Recipe.model_fields[section].annotation
     assert isinstance(model, type)
-    assert issubclass(model, _Section)
+    assert issubclass(model, Section)
     if not isinstance(content[section], dict):
         return f"{section} = {_toml(content[section])}; expected a section [{section}]"
     if not rest:
@@ -273,7 +142,7 @@ KINDS = {"number": "a number", "integer": "a whole number", "string": "text", "o
 LIST_KINDS = {"number": "numbers", "string": "texts"}
 
 
-def _expected(model: type[_Section], name: str, problem: str) -> str:
+def _expected(model: type[Section], name: str, problem: str) -> str:
     """What a setting may be, from its model: limits, choices or kind."""
     schema = model.model_json_schema()["properties"][name]
     schema = schema.get("anyOf", [schema])[0]  # the other choice is to leave the setting out

@@ -1,0 +1,132 @@
+"""Every setting, with its default and limits, by section of the recipe."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _as_tuple(value: object) -> object:
+    """A list as a tuple; one value as a tuple of it, so that ``variable = "pm10"`` is enough."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
+AsText = Annotated[str, BeforeValidator(str)]
+
+
+class Section(BaseModel):
+    """A table of a recipe: frozen, and strict about names and kinds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataSettings(Section):
+    """What to read.
+
+    Attributes:
+        path: Files, globs or one Zarr store; relative to the recipe's folder.
+        variable: Variables to plan on, one channel each; empty: the file's first.
+        select: Position on each further dimension, say ``{level: "500"}``.
+        missing: Sentinel values that mean missing, besides the file's own fill value.
+        resample: Mean over bins of this length (pandas offset such as ``1h``); None: never.
+        stations: Station table (CSV with ``id,lat,lon``) for a CSV history.
+    """
+
+    path: Texts = ()
+    variable: Texts = ()
+    select: dict[str, AsText] = {}
+    missing: Numbers = ()
+    resample: str | None = None
+    stations: str | None = None
+
+
+class WindowSettings(Section):
+    """How history is cut into windows; None takes the default of the step (docs/windows.md)."""
+
+    lookback: Annotated[int, Field(ge=1)] | None = None
+    horizon: Annotated[int, Field(ge=1)] | None = None
+    stride: Annotated[int, Field(ge=1)] = 1
+    patch: (
+        Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="ROWSxCOLUMNS, say 4x4")]
+        | None
+    ) = None
+    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
+
+
+class MaskSettings(Section):
+    """How many sensors go, and how the mask is trained (DynST, arXiv 2403.02914).
+
+    Attributes:
+        sparsity: Share of the regions to switch off; without sparsity and budget, 0.5.
+        budget: Number of regions to keep, instead of a sparsity.
+        rounds: Rounds of pruning.
+        refinements: Rounds of drop and regrow after the last pruning.
+        round_steps: Training steps in a round.
+        update_every: Training steps between two swaps.
+        swap_fraction: Share of the kept regions swapped at first; decays to 0.
+        penalty: Weight of the L1 penalty on the mask.
+        probe: Windows that each importance is averaged over; None: 256, fewer over 1,024 regions.
+    """
+
+    sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
+    budget: Annotated[int, Field(ge=1)] | None = None
+    rounds: Annotated[int, Field(ge=1)] = 8
+    refinements: Annotated[int, Field(ge=0)] = 2
+    round_steps: Annotated[int, Field(ge=1)] = 20
+    update_every: Annotated[int, Field(ge=1)] = 10
+    swap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
+    penalty: Annotated[float, Field(ge=0)] = 1e-3
+    probe: Annotated[int, Field(ge=2)] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Training steps in all rounds."""
+        return (self.rounds + self.refinements) * self.round_steps
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.sparsity is not None and self.budget is not None:
+            raise ValueError("give sparsity or budget, not both")
+        return self
+
+
+class TrainingSettings(Section):
+    """How the forecaster is trained.
+
+    Attributes:
+        backbone: Architecture of the forecaster.
+        steps: Training steps under random masks.
+        fine_tune: Training steps on the final mask, and as many on all sensors.
+        batch_size: Windows in a step; None: 32, fewer over 1,024 regions.
+        learning_rate: Peak of the one-cycle schedule; a third of it once the mask is trained.
+    """
+
+    backbone: Literal["mixer"] = "mixer"
+    steps: Annotated[int, Field(ge=1)] = 400
+    fine_tune: Annotated[int, Field(ge=0)] = 100
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+
+    @property
+    def late_rate(self) -> float:
+        """Peak learning rate once the mask is trained: a third."""
+        return self.learning_rate / 3
+
+
+class RunSettings(Section):
+    """Seed and device."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class Recipe(Section):
+    """All settings of one plan."""
+
+    data: DataSettings = DataSettings()
+    window: WindowSettings = WindowSettings()
+    mask: MaskSettings = MaskSettings()
+    training: TrainingSettings = TrainingSettings()
+    run: RunSettings = RunSettings()
