@@ -12,6 +12,7 @@ from sensorplan.forecasters.mixer import CompactMixer
 
 COMPACT_FORECASTERS = {"mixer": CompactMixer}
 FORMAT = "1"
+DAMAGED_HEADER = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 def to_bytes(
@@ -61,7 +62,7 @@ def from_bytes(content: bytes, where: str) -> tuple[nn.Module, dict[str, Tensor]
         )
         compact.load_state_dict(_below(tensors, "forecaster."))
         return compact, _below(tensors, "series."), json.loads(metadata["about"])
-    except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (safetensors.SafetensorError, *DAMAGED_HEADER) as error:
         raise DataError(f"{where}: no forecaster of sensorplan, or damaged ({error})") from error
 
 
