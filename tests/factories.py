@@ -3,8 +3,13 @@
 from typing import Any
 
 import numpy as np
+import torch
 
+from sensorplan.recipe import TrainingSettings, WindowSettings
+from sensorplan.regions import Regions, nodalize, patchify
 from sensorplan.sensors import Channel, Geometry, SensorData, Source, TimeAxis
+from sensorplan.training import Trainer
+from sensorplan.windows import Windows, make_windows
 
 
 def make_time_axis(
@@ -95,3 +100,19 @@ def _make_geometry(
         "cells", "EPSG:4326", np.column_stack([latitude, longitude]), grid, rows, columns, corners
     )
     return geometry, tuple(f"{a:.4f}_{b:.4f}" for a, b in zip(latitude, longitude, strict=True))
+
+
+def cut_windows(
+    data: SensorData, *, patch: tuple[int, int] | None = None, **settings: Any
+) -> Windows:
+    """Windows on the CPU, of lookback 4 and horizon 2 unless told."""
+    regions: Regions = patchify(data, patch) if patch else nodalize(data)
+    window = WindowSettings(**{"lookback": 4, "horizon": 2, **settings})
+    return make_windows(data, regions, window, torch.device("cpu"))
+
+
+def make_trainer(
+    data: SensorData, *, seed: int = 0, batch_size: int = 16, **window: Any
+) -> Trainer:
+    """An untrained trainer."""
+    return Trainer(cut_windows(data, **window), TrainingSettings(batch_size=batch_size), seed)
