@@ -234,11 +234,30 @@ def test_a_constant_that_jumps_after_training_stays_finite():
     assert torch.isfinite(cut_windows(make_data(values)).anomalies).all()
 
 
-def test_nothing_observed_in_training():
-    values = np.full((200, 3), np.nan)
-    values[150:] = 1
-    with pytest.raises(DataError, match=r"^made\.nc: no value is observed in the training stretch"):
+@pytest.mark.parametrize(
+    ("name", "first", "end"), [("training", 0, 130), ("validation", 130, 160), ("test", 160, 200)]
+)
+def test_nothing_observed_in_a_stretch(name, first, end):
+    values = np.ones((200, 3))
+    values[first:end] = np.nan
+    data = make_data(values)
+    time = rf"\({data.time.labels[first]} to {data.time.labels[end - 1]}\)$"
+    with pytest.raises(DataError, match=rf"^made\.nc: no value .* in the {name} stretch {time}"):
+        cut_windows(data)
+    values[end - 1] = 1  # one target is enough
+    cut_windows(make_data(values))
+    values[end - 1], values[first + 3] = np.nan, 1  # the first lookback is never a target
+    with pytest.raises(DataError, match=f"in the {name} stretch"):
         cut_windows(make_data(values))
+
+
+def test_a_region_never_observed_in_training_is_no_target():
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    values[:130, 1] = np.nan
+    windows = cut_windows(make_data(values))
+    assert windows.observed.tolist() == [True, False, True]
+    assert not windows.valid[:, 1].any()
+    assert (windows.anomalies[:, 1] == 0).all()
 
 
 # Streams

@@ -13,6 +13,8 @@ from sensorplan.sensors import Bools, Floats, Ints, SensorData
 from sensorplan.windows.climatology import calendar_features, fit_climatology
 from sensorplan.windows.split import Split, split_windows
 
+STRETCHES = ("training", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -116,19 +118,21 @@ def make_windows(
         device: Where the series live.
 
     Raises:
-        DataError: Too few windows, or nothing was observed in training.
+        DataError: Too few windows, or a stretch in which nothing was observed.
     """
     split = split_windows(data.time, settings, data.source.path)
     values = regions.gather(data.values)  # [time, region, slot * variable]
     valid = np.isfinite(values)
     training = split.bounds[0]
-    if not valid[:training].any():
-        raise DataError(
-            f"{data.source.path}: no value is observed in the training stretch "
-            f"({data.time.labels[0]} to {data.time.labels[training - 1]})"
-        )
     observed = np.asarray(valid[:training].any(axis=(0, 2)))
     valid[:, ~observed] = False
+    edges = (0, *split.bounds, len(valid))
+    for name, first, end in zip(STRETCHES, edges, edges[1:], strict=False):
+        if not valid[first + split.lookback : end].any():
+            raise DataError(
+                f"{data.source.path}: no value to forecast is observed in the {name} stretch "
+                f"({data.time.labels[first]} to {data.time.labels[end - 1]})"
+            )
     calendar = calendar_features(data.time, training)
     variables = len(data.channels)
     level, cycles, scale = (
