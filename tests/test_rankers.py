@@ -1,0 +1,150 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from factories import make_sensor_data, make_trainer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensorplan.rankers import rank_by_dynst
+from sensorplan.recipe import MaskSettings
+
+pytestmark = pytest.mark.usefixtures("no_denormals")
+QUICK = MaskSettings(rounds=2, refinements=1, round_steps=4, update_every=2, probe=16)
+PLANTED = MaskSettings(rounds=4, refinements=1, round_steps=10, update_every=5, probe=64)
+
+
+def make_data(nodes=12, seed=0, **options):
+    return make_sensor_data(times=400, nodes=nodes, seed=seed, calendar=None, **options)
+
+
+def trained(data, steps, seed=0):
+    trainer = make_trainer(data, seed=seed, batch_size=32, lookback=6)
+    trainer.train(steps, 3e-3, trainer.random_masks)
+    return trainer
+
+
+def rank(data, budget, settings=QUICK, steps=10, seed=0):
+    return rank_by_dynst(trained(data, steps, seed), settings, budget)
+
+
+def loss_of(trainer, mask):
+    return trainer.validation_loss(trainer.mask_tensor(mask))
+
+
+def random_mask(regions, budget, seed):
+    return np.isin(np.arange(regions), np.random.default_rng(seed).permutation(regions)[:budget])
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_dynst_finds_the_planted_drivers(seed):
+    trainer = trained(make_data(seed=seed), 150, seed)
+    found = rank_by_dynst(trainer, PLANTED, 3)
+    assert found.mask[:3].sum() >= 2
+    assert found.mask.sum() == 3
+    loss = loss_of(trainer, found.mask)
+    others = [loss_of(trainer, random_mask(12, 3, s)) for s in range(20)]
+    assert loss < np.mean(others) - np.std(others)
+    assert loss < 1.1 * loss_of(trainer, np.arange(12) < 3)
+
+
+@pytest.mark.slow
+def test_duplicates_are_not_both_kept_while_another_driver_goes():
+    """At the default lengths; a forecaster trained too briefly still takes both."""
+    both = []
+    for seed in range(6):
+        data = make_data(seed=seed)
+        values = data.values.copy()
+        values[:, 3] = values[:, 0] + 0.01 * np.random.default_rng(0).normal(size=(400, 1))
+        trainer = trained(replace(data, values=values), 400, seed)
+        found = rank_by_dynst(trainer, MaskSettings(), 3)
+        assert found.mask[:4].sum() >= 2
+        both.append(bool(found.mask[0] and found.mask[3]))
+    assert sum(both) <= 1
+
+
+@settings(max_examples=8)
+@given(st.integers(2, 9), st.integers(1, 9), st.integers(0, 3))
+def test_a_ranking_is_a_permutation_whose_first_are_the_mask(nodes, budget, seed):
+    budget = min(budget, nodes)
+    found = rank(make_data(nodes, drivers=2), budget, steps=2, seed=seed)
+    assert found.mask.sum() == budget
+    assert sorted(found.ranking.order) == list(range(nodes))
+    assert set(found.ranking.order[:budget]) == set(np.flatnonzero(found.mask))
+    np.testing.assert_array_equal(found.ranking.keep(budget), found.mask)
+    by_rank = found.ranking.importance[found.ranking.order]
+    assert (np.diff(by_rank) <= 1e-12).all()
+    assert 0 <= by_rank.min() <= by_rank.max() <= 1
+    assert 0 <= found.oscillation <= 1
+
+
+@pytest.mark.parametrize("refinements", [0, 2])
+@pytest.mark.parametrize("budget", [1, 5, 9])
+def test_smallest_and_largest_budget(budget, refinements):
+    settings = QUICK.model_copy(update={"refinements": refinements})
+    found = rank(make_data(9), budget, settings)
+    assert found.mask.sum() == budget
+    if budget == 9:
+        assert found.oscillation == 0
+
+
+def test_the_most_important_region_has_importance_one():
+    found = rank(make_data(), 4, PLANTED, 60)
+    assert found.ranking.importance[found.ranking.order[0]] == pytest.approx(1)
+    assert found.ranking.importance[found.ranking.order[-1]] < 0.5
+
+
+def test_the_seed_settles_a_ranking():
+    one, same, other = (rank(make_data(), 4, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.mask, same.mask)
+    np.testing.assert_array_equal(one.ranking.order, same.ranking.order)
+    np.testing.assert_array_equal(one.ranking.importance, same.ranking.importance)
+    assert (one.ranking.importance != other.ranking.importance).any()
+
+
+def test_each_step_is_told():
+    done = []
+    rank_by_dynst(make_trainer(make_data()), QUICK, 4, done.append)
+    assert done == list(range(1, QUICK.steps + 1))
+
+
+def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
+    """The masks that training sees: all regions first, then the budget of each round."""
+    trainer, sizes = make_trainer(make_data(16), batch_size=8), []
+    loss = trainer.loss
+
+    def watched(batch, gate, targets=None):
+        if torch.is_grad_enabled() and gate.grad_fn is not None:
+            sizes.append(int((gate[0] != 0).sum()))
+        return loss(batch, gate, targets)
+
+    monkeypatch.setattr(trainer, "loss", watched)
+    rank_by_dynst(trainer, QUICK, 4)
+    assert sizes == [16] * 4 + [8] * 4 + [4] * 4
+
+
+def test_without_swaps_pruned_regions_stay_away(monkeypatch):
+    trainer, masks = make_trainer(make_data(16), batch_size=8), []
+    loss = trainer.loss
+
+    def watched(batch, gate, targets=None):
+        if torch.is_grad_enabled() and gate.grad_fn is not None:
+            masks.append((gate[0] != 0).numpy())
+        return loss(batch, gate, targets)
+
+    monkeypatch.setattr(trainer, "loss", watched)
+    found = rank_by_dynst(trainer, QUICK.model_copy(update={"swap_fraction": 0.0}), 4)
+    assert all(not (later & ~earlier).any() for earlier, later in pairwise(masks))
+    assert found.oscillation == 0
+
+
+@pytest.mark.parametrize("budget", [2, 5])
+def test_regions_never_observed_in_training_come_last(budget):
+    data = make_data(6)
+    data.values[:300, [1, 4, 5]] = np.nan
+    found = rank(data, budget)
+    assert found.ranking.order[3:].tolist() == [1, 4, 5]
+    assert found.mask.sum() == budget
+    assert np.isfinite(found.ranking.importance).all()
