@@ -136,7 +136,7 @@ def _decoded(file: Path, engine: str, chunks: dict[str, int] | None, notes: Note
 def _check_complete(file: Path) -> None:
     """Refuse a classic file cut short; the netCDF library would read zeros past its end."""
     try:
-        with netcdf_file(file, mmap=True):
+        with file.open("rb") as stream, netcdf_file(stream, mmap=True):
             pass
     except (ValueError, IndexError, TypeError) as error:
         raise DataError(
