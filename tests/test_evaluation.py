@@ -260,3 +260,9 @@ def test_a_forecaster_worse_than_the_calendar():
     learned, little = warn(all_sensors=11.0, plan=11.0, persistence=12.0)
     assert "no better than 10 of the calendar alone" in learned
     assert "by 0.0 %" in little
+
+
+def test_a_calendar_without_error():
+    (learned, little) = warn(all_sensors=1.0, plan=1.0, climatology=0.0)
+    assert "no better than 0 of the calendar alone" in learned
+    assert "by 0.0 %" in little

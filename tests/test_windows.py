@@ -220,17 +220,29 @@ def test_a_constant_sensor_does_not_blow_up(constant):
     assert windows.anomalies[:, 1:].abs().max() < 2
 
 
+@pytest.mark.parametrize("constant", [0.0, 10.1])
+def test_a_network_of_constant_sensors_is_refused(constant):
+    values = constant + np.tile(np.arange(3.0), (200, 1))
+    values[:20, 1] = np.nan
+    with pytest.raises(DataError, match=r"^made\.nc: every sensor is constant in the training"):
+        cut_windows(make_data(values))
+    values[129, 0] += 1  # the last step of training
+    cut_windows(make_data(values))
+
+
 @pytest.mark.parametrize("constant", [0.0, 10.1, 101325.3, -1e-3])
-def test_a_network_of_constant_sensors_does_not_blow_up(constant):
-    windows = cut_windows(make_data(np.full((200, 3), constant)))
-    assert windows.error_scale.min() > 0
-    assert windows.anomalies.abs().max() < 0.1
-    assert torch.isfinite(windows.loss_weight).all()
+def test_the_climatology_of_a_constant_network_does_not_blow_up(constant):
+    values = np.full((200, 3), constant, np.float32)
+    features = calendar_features(make_time_axis(200), 200)
+    fitted = fit_climatology(values, np.isfinite(values), features)
+    assert fitted.scale.min() > 0
+    np.testing.assert_allclose(fitted.at(features), values, rtol=1e-5, atol=1e-6)
 
 
 def test_a_constant_that_jumps_after_training_stays_finite():
     values = np.full((200, 3), 7.0)
-    values[160:] = 9
+    values[:, 0] = np.arange(200) % 5
+    values[160:, 1:] = 9
     assert torch.isfinite(cut_windows(make_data(values)).anomalies).all()
 
 
@@ -238,15 +250,16 @@ def test_a_constant_that_jumps_after_training_stays_finite():
     ("name", "first", "end"), [("training", 0, 130), ("validation", 130, 160), ("test", 160, 200)]
 )
 def test_nothing_observed_in_a_stretch(name, first, end):
-    values = np.ones((200, 3))
+    values = np.random.default_rng(0).normal(size=(200, 3))
     values[first:end] = np.nan
     data = make_data(values)
     time = rf"\({data.time.labels[first]} to {data.time.labels[end - 1]}\)$"
     with pytest.raises(DataError, match=rf"^made\.nc: no value .* in the {name} stretch {time}"):
         cut_windows(data)
-    values[end - 1] = 1  # one target is enough
+    values[end - 2 : end] = [[1], [2]]  # a target or two are enough
     cut_windows(make_data(values))
-    values[end - 1], values[first + 3] = np.nan, 1  # the first lookback is never a target
+    values[end - 2 : end] = np.nan
+    values[first + 2 : first + 4] = [[1], [2]]  # the first lookback is never a target
     with pytest.raises(DataError, match=f"in the {name} stretch"):
         cut_windows(make_data(values))
 

@@ -107,7 +107,7 @@ def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> li
             "do not trust this plan"
         )
     if everything > (1 - LITTLE) * calendar:
-        share = max(0.0, 1 - everything / calendar)
+        share = max(0.0, 1 - everything / calendar) if calendar else 0.0
         warnings.append(
             f"the sensors add little to the calendar: all of them lower its RMSE by "
             f"{100 * share:.1f} %; almost any plan will look good"

@@ -106,6 +106,12 @@ def _stream_morph(windows: Tensor) -> Tensor:
     return windows.transpose(1, 2).flatten(2)
 
 
+def _varies(values: Floats) -> Bools:
+    """``[region, channel]`` True where ``[time, region, channel]`` holds two values or more."""
+    varies: Bools = np.fmax.reduce(values) > np.fmin.reduce(values)
+    return varies
+
+
 def make_windows(
     data: SensorData, regions: Regions, settings: WindowSettings, device: torch.device
 ) -> Windows:
@@ -118,7 +124,8 @@ def make_windows(
         device: Where the series live.
 
     Raises:
-        DataError: Too few windows, or a stretch in which nothing was observed.
+        DataError: Too few windows, a stretch in which nothing was observed, or no sensor that
+            changes in training.
     """
     split = split_windows(data.time, settings, data.source.path)
     values = regions.gather(data.values)  # [time, region, slot * variable]
@@ -133,6 +140,11 @@ def make_windows(
                 f"{data.source.path}: no value to forecast is observed in the {name} stretch "
                 f"({data.time.labels[first]} to {data.time.labels[end - 1]})"
             )
+    if not _varies(values[:training]).any():
+        raise DataError(
+            f"{data.source.path}: every sensor is constant in the training stretch; "
+            "expected at least one that changes"
+        )
     calendar = calendar_features(data.time, training)
     variables = len(data.channels)
     level, cycles, scale = (
