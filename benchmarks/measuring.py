@@ -88,7 +88,11 @@ def write_figures(target: Path | None, benchmark: str, figures: dict[str, Any]) 
     content = {
         "benchmark": benchmark,
         **figures,
-        "machine": {"system": platform.platform(), "cores": cores()},
+        "machine": {
+            "system": platform.platform(),
+            "cores": cores(),
+            "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        },
         "versions": {
             "python": platform.python_version(),
             **{library: version(library) for library in LIBRARIES},
