@@ -113,6 +113,14 @@ def test_blocks_widen_the_interval_of_errors_in_spells():
     assert widths[1] > 1.5 * widths[0]
 
 
+def test_blocks_are_of_consecutive_windows():
+    """Errors that alternate average out in every block of even length."""
+    ones = np.ones(200)
+    plan = Errors(ones + 3 * (np.arange(200) % 2), ones, ones.astype(int))
+    low, high = ratio_interval(plan, Errors(ones, ones, ones.astype(int)), 20, seed=0)
+    assert low == high == pytest.approx(np.sqrt(2.5))
+
+
 def test_interval_is_settled_by_the_seed():
     a, b = make_errors(seed=0), make_errors(seed=1)
     assert ratio_interval(a, b, 5, seed=3) == ratio_interval(a, b, 5, seed=3)
