@@ -80,6 +80,20 @@ def test_a_ranking_is_a_permutation_whose_first_are_the_mask(nodes, budget, seed
     assert 0 <= found.oscillation <= 1
 
 
+@pytest.mark.parametrize("budget", [1, 7, 39, 40])
+def test_regions_of_fixed_worth_are_ranked_by_it(monkeypatch, budget):
+    """Pruned, eliminated and grown back in rounds, yet best first from end to end."""
+    trainer = make_trainer(make_data(40))
+    worth = np.random.default_rng(0).permutation(40) + 1.0
+
+    def gradient(masks, starts):
+        return -worth / trainer.theta.detach().numpy()
+
+    monkeypatch.setattr(trainer, "gate_gradient", gradient)
+    found = rank_by_dynst(trainer, QUICK, budget)
+    assert found.ranking.order.tolist() == np.argsort(-worth).tolist()
+
+
 @pytest.mark.parametrize("refinements", [0, 2])
 @pytest.mark.parametrize("budget", [1, 5, 9])
 def test_smallest_and_largest_budget(budget, refinements):
