@@ -197,6 +197,20 @@ def test_evidence(trainer):
     assert found.warnings == tuple(_warnings(metrics, 0.0, len(windows.split.train)))
 
 
+def test_without_fine_tuning_the_shared_forecaster_and_theta_are_scored():
+    trainer = make_trainer(make_sensor_data(calendar=None))
+    trainer.settings = trainer.settings.model_copy(update={"fine_tune": 0})
+    with torch.no_grad():
+        trainer.theta.copy_(torch.linspace(0.3, 2, 12))
+    mask = np.arange(12) % 2 == 0
+    found = gather_evidence(trainer, mask, 0.0, "K")
+    test = trainer.windows.split.test
+    for score, kept in ((found.metrics.plan, mask), (found.metrics.all_sensors, np.ones(12, bool))):
+        expected = forecast_errors(trainer.windows, test, trainer.forecast(kept))
+        assert score.rmse == pytest.approx(expected.rmse, rel=1e-5)
+        assert score.mae == pytest.approx(expected.mae, rel=1e-5)
+
+
 def test_fine_tuning_never_ends_worse_on_validation(trainer):
     mask = np.arange(12) < 3
     shared = trainer.validation_loss(trainer.mask_tensor(mask))
