@@ -13,6 +13,8 @@ random plans; all sensors beat persistence and climatology.
 """
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -22,15 +24,12 @@ import numpy as np
 from measuring import new_parser, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
-from sensorplan.evaluation import forecast_errors, gather_evidence
+from sensorplan.evaluation import forecast_errors, tuned_errors
 from sensorplan.metrics import value_kept
-from sensorplan.pipeline.preparing import read_regions, regions_to_keep
-from sensorplan.plan import Metrics
-from sensorplan.rankers import rank_by_dynst
+from sensorplan.pipeline.planning import plan_sensors, prepare
 from sensorplan.recipe import DataSettings, Recipe, load_recipe
 from sensorplan.sensors import Bools
-from sensorplan.training import Trainer, choose_device, prepare_torch
-from sensorplan.windows import make_windows
+from sensorplan.training import Trainer
 
 LIMIT = 1.10  # RMSE of a good plan / RMSE of all sensors
 TUNED_RANDOM = 3  # random plans that are fine-tuned
@@ -97,7 +96,6 @@ def main() -> None:
     if options.random < 1:
         parser.error(f"--random {options.random}; expected at least 1")
     base = load_recipe(options.recipe) if options.recipe else Recipe()
-    prepare_torch()
 
     rows = []
     for path in options.data:
@@ -132,20 +130,14 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         SensorplanError: The data or the settings cannot be used.
     """
     begin = time.perf_counter()
-    settings, seed = recipe.training, recipe.run.seed
-    data, regions = read_regions(recipe)
-    budget = regions_to_keep(recipe.mask, len(regions))
-    windows = make_windows(data, regions, recipe.window, choose_device(recipe.run.device))
-    trainer = Trainer(windows, settings, seed)
-    trainer.train(settings.steps, settings.learning_rate, trainer.random_masks)
+    prepared = prepare(recipe, _no_progress)
+    data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
+    windows, budget = trainer.windows, prepared.budget
     early = trainer.snapshot()
-    trained = rank_by_dynst(trainer, recipe.mask, budget)
-    several = len(data.channels) > 1
-    unit = "standard deviations" if several else data.channels[0].units
-    evidence = gather_evidence(trainer, trained.mask, trained.oscillation, unit)
+    trained, evidence = plan_sensors(prepared, recipe, _no_progress)
     planned = time.perf_counter()
 
-    others = _random_plans(len(regions), budget, random_plans, seed)
+    others = _random_plans(len(regions), budget, random_plans, recipe.run.seed)
     judgements = {"shared": _judge(trainer, trained.mask, others)}
     shared = trainer.snapshot()
     trainer.restore(early)
@@ -154,7 +146,7 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
     judgements["tuned"] = Judgement(
         evidence.metrics.all_sensors.rmse,
         evidence.metrics.plan.rmse,
-        [_tuned(trainer, mask, unit).plan.rmse for mask in others[:TUNED_RANDOM]],
+        [tuned_errors(trainer, mask)[0].rmse for mask in others[:TUNED_RANDOM]],
     )
     persistence = evidence.metrics.persistence.rmse
     climatology = evidence.metrics.climatology.rmse
@@ -166,7 +158,7 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         "sparsity": 1 - budget / len(regions),
         "lookback": windows.split.lookback,
         "horizon": windows.split.horizon,
-        "unit": unit,
+        "unit": evidence.metrics.unit,
         "rmse_persistence": persistence,
         "rmse_climatology": climatology,
         "judges": {
@@ -176,6 +168,10 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         "warnings": [*data.warnings, *evidence.warnings],
         "seconds": {"plan": planned - begin, "in_all": time.perf_counter() - begin},
     }
+
+
+def _no_progress(stage: str, parts: int) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda done: None)
 
 
 def _random_plans(regions: int, budget: int, count: int, seed: int) -> list[Bools]:
@@ -196,10 +192,6 @@ def _judge(trainer: Trainer, plan: Bools, others: list[Bools]) -> Judgement:
         return forecast_errors(windows, windows.split.test, trainer.forecast(mask)).rmse
 
     return Judgement(rmse(np.ones_like(plan)), rmse(plan), [rmse(mask) for mask in others])
-
-
-def _tuned(trainer: Trainer, mask: Bools, unit: str) -> Metrics:
-    return gather_evidence(trainer, mask, 0.0, unit).metrics
 
 
 def _lines(rows: list[dict[str, Any]]) -> list[list[str]]:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from sensorplan.sensors import Floats, Ints
 
+LEAST_VALUE = 0.02  # share of the error without any sensor
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -60,9 +62,11 @@ def value_kept(without: float, plan: float, everything: float) -> float | None:
     """Share of what the sensors add to the calendar that a plan keeps.
 
     (RMSE without any sensor - RMSE of the plan) / (RMSE without any sensor - RMSE of all sensors);
-    None when all sensors add nothing.
+    None when all sensors take away under 2 % of the calendar's error: there is nothing to keep.
     """
-    return (without - plan) / (without - everything) if everything < without else None
+    if everything > (1 - LEAST_VALUE) * without:
+        return None
+    return (without - plan) / (without - everything)
 
 
 def ratio_interval(

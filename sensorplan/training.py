@@ -150,7 +150,7 @@ class Trainer:
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.15
         )
-        validation_masks = masks(len(self._validation_sample()))
+        validation_masks = self.validation_masks(masks)
         best, best_loss = None, np.inf
         if keep_best:
             best, best_loss = self.snapshot(), self.validation_loss(validation_masks)
@@ -184,9 +184,19 @@ class Trainer:
             self.restore(best)
         return best_loss
 
+    def validation_masks(self, masks: GateSampler) -> Tensor:
+        """``[window, region]`` a mask for each window of the validation loss."""
+        return masks(len(self._validation_sample()))
+
     def validation_loss(self, masks: Tensor) -> float:
         """Loss on the validation windows (a spread of them), each under its own mask."""
-        starts = self._validation_sample()
+        return self._loss(masks, self._validation_sample())
+
+    def mask_loss(self, mask: Bools, starts: Ints) -> float:
+        """Loss of one mask ``[region]`` on some windows."""
+        return self._loss(self.mask_tensor(mask), starts)
+
+    def _loss(self, masks: Tensor, starts: Ints) -> float:
         targets = self._fixed_targets()
         total = 0.0
         with torch.no_grad():

@@ -214,9 +214,11 @@ def test_the_verdict_on_patches_of_two_units():
     data = make_plan().data.model_copy(
         update={"sensors": 1813, "units": ("K", "m s-1"), "regions": 130}
     )
-    verdict = screen.verdict(make_plan(data=data, budget=52))
+    metrics = make_metrics(unit="standard deviations")
+    verdict = screen.verdict(make_plan(data=data, budget=52, metrics=metrics))
     assert verdict.startswith(
-        "Keep 52 of 130 patches (1813 cells) (60 % off): forecast error 8.91, 4.1 %"
+        "Keep 52 of 130 patches (1813 cells) (60 % off): "
+        "forecast error 8.91 standard deviations, 4.1 %"
     )
 
 

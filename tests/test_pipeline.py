@@ -276,7 +276,7 @@ def untrained(monkeypatch):
     def train(*arguments, **options):
         raise AssertionError("training began")
 
-    monkeypatch.setattr(pipeline.fitting, "Trainer", train)
+    monkeypatch.setattr(pipeline.planning, "Trainer", train)
 
 
 @pytest.mark.usefixtures("untrained")

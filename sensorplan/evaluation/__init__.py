@@ -1,7 +1,7 @@
 """Judging: how good the forecast of every sensor is, on later time that nothing was trained on."""
 
 from sensorplan.evaluation.curve import accuracy_curve
-from sensorplan.evaluation.evidence import Evidence, gather_evidence
+from sensorplan.evaluation.evidence import Evidence, gather_evidence, tuned_errors
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
     forecast_errors,
@@ -15,4 +15,5 @@ __all__ = [
     "forecast_errors",
     "gather_evidence",
     "persistence_errors",
+    "tuned_errors",
 ]

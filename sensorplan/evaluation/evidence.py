@@ -55,8 +55,8 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         unit: Of the errors.
     """
     windows, test = trainer.windows, trainer.windows.split.test
-    everything = _tune(trainer, np.ones(len(mask), bool))[0]
-    plan, compact = _tune(trainer, mask)
+    everything = tuned_errors(trainer, np.ones(len(mask), bool))[0]
+    plan, compact = tuned_errors(trainer, mask)
     without = climatology_errors(windows, test)
     metrics = Metrics(
         all_sensors=_score(everything),
@@ -73,8 +73,8 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     )
 
 
-def _tune(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
-    """Test errors of the compact forecaster of a mask, fine-tuned on it."""
+def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
+    """Test errors of the compact forecaster of a mask, fine-tuned on it; the trainer stays."""
     shared, settings = trainer.snapshot(), trainer.settings
     fixed = trainer.mask_tensor(mask)
     trainer.train(settings.fine_tune, settings.late_rate, lambda batch: fixed.expand(batch, -1))

@@ -5,6 +5,7 @@ what the kept regions saw: *latents*, attention averages over the whole network 
 Jaegle et al. 2021, arXiv 2107.14795, and Senseiver, Santos et al. 2023, doi
 10.1038/s42256-023-00746-x) that are mixed with the calendar; *neighbours*, an average over the
 regions whose series correlate most with the target's; and the target's *own* history if it is kept.
+All three are made of deviations from the level of the network in the window, which is carried on.
 Every average is over kept regions, weighted by gate x share observed, so a region with gate 0 takes
 no part at all and the compact form is exact.
 """
@@ -55,6 +56,7 @@ class Mixer(nn.Module):
         The caller seeds torch; `seed` is for the randomised modes.
         """
         sizes = MixerSizes(
+            channels=network.channels,
             history=network.lookback * network.channels,
             future=network.horizon * network.channels,
             calendar=network.calendar_features,

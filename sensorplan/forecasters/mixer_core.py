@@ -12,6 +12,7 @@ from torch.nn import functional
 class MixerSizes:
     """Sizes of a mixer; `history` and `future` are lookback and horizon times channels."""
 
+    channels: int
     history: int
     future: int
     calendar: int
@@ -66,6 +67,9 @@ class MixerCore(nn.Module):
             nn.Linear(4 * width + 2 + sizes.calendar, sizes.hidden), nn.GELU(), last
         )
         self.decode_linear = nn.Linear(3 * width, sizes.future)
+        self.by_step = (sizes.history // sizes.channels, sizes.channels)
+        horizon = sizes.future // sizes.channels
+        self.level_gain = nn.Parameter(torch.ones(horizon, sizes.channels))
         self.latent_shrinkage = nn.Parameter(torch.zeros(sizes.latents, 1))  # log
         self.neighbour_shrinkage = nn.Parameter(torch.zeros(1))  # log
 
@@ -84,7 +88,10 @@ class MixerCore(nn.Module):
         Returns:
             ``[batch, target, horizon * channel]``.
         """
-        streams = torch.cat([history, seen], -1)
+        by_step = history.view(*history.shape[:2], *self.by_step)
+        level = self._network_level(by_step, seen, gate)  # [batch, 1, channel]
+        deviation = (by_step - level.unsqueeze(2)).flatten(2) * seen
+        streams = torch.cat([deviation, seen], -1)
         code = self.encode(streams) + self.encode_linear(streams) + layout.entry
         weight = (gate * seen.mean(-1)).unsqueeze(-1)  # [batch, source, 1]
         weighted = torch.cat([weight * code, weight], -1)  # [batch, source, width + 1]
@@ -110,8 +117,20 @@ class MixerCore(nn.Module):
             -1,
         )
         everything = torch.cat([linear, around], -1)
-        forecast: Tensor = self.decode(everything) + self.decode_linear(linear)
+        carried = (self.level_gain * level).flatten(1).unsqueeze(1)  # [batch, 1, horizon * channel]
+        forecast: Tensor = self.decode(everything) + self.decode_linear(linear) + carried
         return forecast
+
+    def _network_level(self, by_step: Tensor, seen: Tensor, gate: Tensor) -> Tensor:
+        """``[batch, 1, channel]`` mean of what the kept regions saw in each window.
+
+        The forecast is made of deviations from it, so that a drift of the whole network (a trend,
+        an odd season) is carried on and not extrapolated.
+        """
+        gates = gate.expand(by_step.shape[:2])[..., None, None]  # [batch, source, 1, 1]
+        weight = gates * seen.view(by_step.shape)
+        level = (by_step * weight).sum((1, 2)) / (weight.sum((1, 2)) + 1)  # [batch, channel]
+        return level.unsqueeze(1)
 
 
 def _mean(weighted: Tensor, shrinkage: Tensor) -> tuple[Tensor, Tensor]:

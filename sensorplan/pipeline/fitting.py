@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from sensorplan.evaluation import Evidence, accuracy_curve, gather_evidence
+from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
-from sensorplan.pipeline.preparing import default_folder, read_regions, regions_to_keep
+from sensorplan.pipeline.planning import plan_sensors, prepare
+from sensorplan.pipeline.preparing import default_folder
 from sensorplan.plan import CurvePoint, DataRecord, Plan, Ranking
-from sensorplan.rankers import MaskTraining, rank_by_dynst
+from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
-from sensorplan.training import Trainer, choose_device, prepare_torch
 from sensorplan.version import __version__
-from sensorplan.windows import Windows, make_windows, split_record
+from sensorplan.windows import Windows, split_record
 
 METHOD = "dynst"
 SHOWN = 5  # names in a warning
@@ -86,25 +86,15 @@ def fit(
     stage = _Stages(progress)
     folder = out or default_folder(recipe)
     check_target(folder, overwrite)
-    device = choose_device(recipe.run.device)
-    prepare_torch()
-    settings, mask = recipe.training, recipe.mask
-    with stage("read"):
-        data, regions = read_regions(recipe)
-        budget = regions_to_keep(mask, len(regions))
-        windows = make_windows(data, regions, recipe.window, device)
-    with stage("train forecaster", settings.steps) as done:
-        trainer = Trainer(windows, settings, recipe.run.seed)
-        trainer.train(settings.steps, settings.learning_rate, trainer.random_masks, each_step=done)
-    with stage("train mask", mask.steps) as done:
-        trained = rank_by_dynst(trainer, mask, budget, done)
-    with stage("fine-tune and score"):
-        evidence = gather_evidence(trainer, trained.mask, trained.oscillation, _unit(data))
+    prepared = prepare(recipe, stage)
+    data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
+    trained, evidence = plan_sensors(prepared, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(trainer, trained.ranking, METHOD, evidence.all_sensors, done)
 
+    windows = trainer.windows
     plan = _plan(recipe, data, regions, windows, trained, evidence, stage.seconds)
-    written = _resolved(recipe, windows, budget)
+    written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):
         warnings = write_plan(
             folder,
@@ -121,10 +111,6 @@ def fit(
         )
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
     return FitResult(plan, folder, trained.ranking, regions, curve)
-
-
-def _unit(data: SensorData) -> str:
-    return data.channels[0].units if len(data.channels) == 1 else "standard deviations"
 
 
 def _plan(

@@ -10,6 +10,7 @@ training and validation, each under a random thinning of the mask (as in SmoothG
 2017): a gradient at the mask alone undervalues regions that stand in for one another.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from sensorplan import masking
 from sensorplan.plan import Ranking
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools, Floats, Ints
-from sensorplan.training import Trainer, fitting_windows
+from sensorplan.training import Snapshot, Trainer, fitting_windows
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
 RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
@@ -55,11 +56,13 @@ def rank_by_dynst(
     Regions that training never observed come last, in their own order.
 
     Args:
-        trainer: Forecaster and θ; both go on training.
+        trainer: Forecaster and θ; both go on training, and end as they were before if that is
+            better on validation.
         settings: Rounds, swaps and penalty.
         budget: Regions to keep.
         each_step: Called after every step with its number from 1.
     """
+    before = trainer.snapshot()
     observed = trainer.windows.observed
     regions, kept = int(observed.sum()), min(budget, int(observed.sum()))
     sizes = masking.budgets(regions, kept, settings.rounds) + [kept] * settings.refinements
@@ -75,17 +78,13 @@ def rank_by_dynst(
 
     def update(step: int) -> None:
         nonlocal mask
-        if step % settings.round_steps == 0:
-            size = sizes[step // settings.round_steps - 1]
-            if size < mask.sum():
-                score = masking.drop_score(*_probe(trainer, mask, probe))
-                mask = masking.prune(mask, score, size)
+        size = sizes[(step - 1) // settings.round_steps]
+        if step % settings.round_steps == 0 and size < mask.sum():
+            score = masking.drop_score(*_probe(trainer, mask, probe))
+            mask = masking.prune(mask, score, size)
         elif step % settings.update_every == 0:
             share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
-            gradient, theta = _probe(trainer, mask, probe)
-            grow = np.where(observed, masking.grow_score(gradient, theta), -np.inf)
-            drop = masking.drop_score(gradient, theta)
-            mask = masking.swap(mask, drop, grow, round(share * mask.sum()))
+            mask = _swap(trainer, mask, math.ceil(share * mask.sum()), probe)
         if step % settings.update_every == 0 and mask.sum() == kept:
             settled.append(mask)
         if each_step:
@@ -106,23 +105,60 @@ def rank_by_dynst(
             np.flatnonzero(~observed),
         ]
     )
+    _keep_better(trainer, before)
     ranking = Ranking(order, _importance(trainer, order))
     return MaskTraining(ranking.keep(budget), ranking, masking.oscillation(settled))
 
 
+def _keep_better(trainer: Trainer, before: Snapshot) -> None:
+    """Go back to the state before, if it is better on validation under masks of all sizes.
+
+    Where the history is short, training on while the mask is pruned can overfit.
+    """
+    masks = trainer.validation_masks(trainer.random_masks)
+    after, loss = trainer.snapshot(), trainer.validation_loss(masks)
+    trainer.restore(before)
+    if loss <= trainer.validation_loss(masks):
+        trainer.restore(after)
+
+
 def _probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
     """``[region]`` gradient of the loss to the gate around a mask, and θ."""
-    split, rng = trainer.windows.split, trainer.rng
-    starts = np.concatenate(
-        [
-            rng.choice(pool, min(windows // 2, len(pool)), replace=False)
-            for pool in (split.train, split.validation)
-        ]
-    )
+    rng, starts = trainer.rng, _probed_windows(trainer, windows)
     thinning = rng.uniform(0, LARGEST_THINNING, (len(starts), 1))
     thinned = mask & (rng.random((len(starts), len(mask))) >= thinning)
     gates = torch.from_numpy(thinned.astype(np.float32)).to(trainer.device)
     return trainer.gate_gradient(gates, starts), trainer.theta.detach().cpu().numpy()
+
+
+def _probed_windows(trainer: Trainer, windows: int) -> Ints:
+    """First steps of some windows, half of training and half of validation."""
+    split = trainer.windows.split
+    return np.concatenate(
+        [
+            trainer.rng.choice(pool, min(windows // 2, len(pool)), replace=False)
+            for pool in (split.train, split.validation)
+        ]
+    )
+
+
+def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
+    """Drop and regrow up to `count` regions, fewer until the loss on probed windows falls.
+
+    The scores are of first order and only propose; the loss decides.
+    """
+    gradient, theta = _probe(trainer, mask, windows)
+    drop = masking.drop_score(gradient, theta)
+    grow = masking.grow_score(gradient, theta)
+    grow[~trainer.windows.observed] = -np.inf
+    starts = _probed_windows(trainer, windows)
+    loss = trainer.mask_loss(mask, starts)
+    while count > 0:
+        proposed = masking.swap(mask, drop, grow, count)
+        if trainer.mask_loss(proposed, starts) < loss:
+            return proposed
+        count //= 2
+    return mask
 
 
 def _eliminate(trainer: Trainer, mask: Bools, windows: int) -> Ints:

@@ -73,7 +73,7 @@ class MaskSettings(Section):
     sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8
-    refinements: Annotated[int, Field(ge=0)] = 2
+    refinements: Annotated[int, Field(ge=0)] = 4
     round_steps: Annotated[int, Field(ge=1)] = 20
     update_every: Annotated[int, Field(ge=1)] = 10
     swap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
