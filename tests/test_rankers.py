@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.rankers import rank_by_dynst
+from sensorplan.rankers.dynst import _keep_better, _swap
 from sensorplan.recipe import MaskSettings
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
@@ -154,6 +155,37 @@ def test_without_swaps_pruned_regions_stay_away(monkeypatch):
     found = rank_by_dynst(trainer, QUICK.model_copy(update={"swap_fraction": 0.0}), 4)
     assert all(not (later & ~earlier).any() for earlier, later in pairwise(masks))
     assert found.oscillation == 0
+
+
+@pytest.mark.parametrize(
+    ("good", "expected"), [(4, [4, 5, 6, 7]), (2, [2, 3, 4, 5]), (0, [0, 1, 2, 3])]
+)
+def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
+    """Four regions are proposed to be swapped, then two, then one."""
+    trainer = make_trainer(make_data(8))
+    mask, worth = np.arange(8) < 4, np.array([1.0, 2, 3, 4, 9, 8, 7, 6])
+    theta = trainer.theta.detach().numpy()
+    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: -worth / theta)
+
+    def mask_loss(proposed, starts):
+        swapped = int((mask & ~proposed).sum())
+        return {0: 1.0, good: 0.5 if good else 1.0}.get(swapped, 1.5)
+
+    monkeypatch.setattr(trainer, "mask_loss", mask_loss)
+    found = _swap(trainer, mask, 4, 16)
+    assert np.flatnonzero(found).tolist() == expected
+
+
+def test_mask_training_that_made_it_worse_is_undone():
+    trainer = trained(make_data(), 40)
+    good = trainer.snapshot()
+    trainer.train(10, 1.0, trainer.random_masks, keep_best=False)
+    bad = trainer.snapshot()
+    _keep_better(trainer, good)
+    assert torch.equal(trainer.snapshot().theta, good.theta)
+    _keep_better(trainer, bad)
+    assert torch.equal(trainer.snapshot().theta, good.theta)
+    assert not torch.equal(good.theta, bad.theta)
 
 
 @pytest.mark.parametrize("budget", [2, 5])
