@@ -1,7 +1,8 @@
 # Needs only make and Python 3.11 or newer; everything else goes into a virtual environment.
-#   make demo    set up, then plan the sample network
-#   make test    set up, then check format, lint, types and layers, and run the tests
-#   make clean   remove what these two made
+#   make demo       set up, then plan the sample network
+#   make test       set up, then check format, lint, types and layers, and run the tests
+#   make pictures   plan the sample network, and put its map and curve into docs/
+#   make clean      remove what these made
 # Another Python: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PLAN ?= build/pm10_germany.plan
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test pictures clean
 
 demo: $(VENV)/.sensorplan
 	$(BIN)/sensorplan fit sample_data/pm10_germany.nc --sparsity 0.6 --out $(PLAN) --overwrite
@@ -21,6 +22,10 @@ test: $(VENV)/.sensorplan-test
 	$(BIN)/mypy sensorplan
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+pictures: demo
+	cp $(PLAN)/map.png docs/pm10_germany_map.png
+	cp $(PLAN)/curve.png docs/pm10_germany_curve.png
 
 $(VENV)/.sensorplan: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

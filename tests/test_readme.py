@@ -1,0 +1,58 @@
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from test_cli import make_result
+from typer.testing import CliRunner
+
+from sensorplan.cli import app
+from sensorplan.exports import maps
+from sensorplan.sensors import Source
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.startswith("sensorplan ")
+]
+
+
+@pytest.fixture
+def without_training(monkeypatch):
+    """The command line as it is, in front of a pipeline that only takes note."""
+    stub = ModuleType("sensorplan.pipeline")
+    stub.fit = lambda recipe, **options: make_result()
+    stub.inspect = lambda recipe: SimpleNamespace(
+        source=Source("data.nc", "0" * 64), findings=(), warnings=(), facts={}
+    )
+    monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
+    monkeypatch.setattr(maps, "export_map", lambda *arguments: [])
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_readme_shows_every_command():
+    shown = {command.split()[1] for command in COMMANDS}
+    assert {"fit", "inspect", "export-map"} <= shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_is_understood(command, without_training):
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.stderr
+
+
+def test_every_option_in_the_readme_is_one_of_fit():
+    helped = CliRunner().invoke(app, ["fit", "--help"], env={"COLUMNS": "200"}).stdout
+    for option in set(re.findall(r"`(--[a-z]+)", README)):
+        assert option in helped, option
+
+
+def test_the_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"^make (\w+)", README, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
