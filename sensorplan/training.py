@@ -140,7 +140,7 @@ class Trainer:
             keep_best: Whether to go back to the best state.
 
         Returns:
-            The validation loss of the state that it ends with.
+            The validation loss of the best state; inf where `keep_best` is False.
 
         Raises:
             TrainingError: The loss is no number any more.

@@ -223,7 +223,7 @@ def test_the_file_gives_back_what_was_put_in(name):
     content, gate = make_file(name)
     loaded, series, about = from_bytes(content, "x")
     assert about == {"kept": ["S000", "Größe"], "lookback": 4}
-    assert series.keys() == {"level", "cycles", "error_scale"}
+    assert series.keys() == {"level", "cycles", "error_scale", "unit"}
     for key, tensor in windows.scaling().items():
         assert torch.equal(series[key], tensor)
     batch = windows.batch(windows.split.test)
@@ -233,21 +233,21 @@ def test_the_file_gives_back_what_was_put_in(name):
     assert torch.equal(forecast, compacted(forecaster, batch, gate))
 
 
-def with_metadata(**changes):
-    """A file whose metadata is another; None leaves the key out."""
+def with_header(text=None, **changes):
+    """A file whose own header is another; None leaves a key out, or all of it."""
     content, _ = make_file()
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata = {**header["__metadata__"], **changes}
-    header["__metadata__"] = {key: value for key, value in metadata.items() if value is not None}
-    if not header["__metadata__"]:
-        del header["__metadata__"]
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+    outer = json.loads(content[8 : 8 + length])
+    if changes:
+        header = {**json.loads(outer["__metadata__"]["sensorplan"]), **changes}
+        text = json.dumps({key: value for key, value in header.items() if value is not None})
+    outer["__metadata__"] = {} if text is None else {"sensorplan": text}
+    new = json.dumps(outer).encode()
+    return len(new).to_bytes(8, "little") + new + content[8 + length :]
 
 
 def config(**changes):
-    return json.dumps({**make_forecaster("mixer")[0].compact(torch.ones(7)).config(), **changes})
+    return {**make_forecaster("mixer")[0].compact(torch.ones(7)).config(), **changes}
 
 
 @pytest.mark.parametrize(
@@ -258,20 +258,21 @@ def config(**changes):
         (2**60).to_bytes(8, "little"),
         make_file()[0][:-100],
         make_file()[0][:300],
-        with_metadata(format=None),
-        with_metadata(format=None, backbone=None, config=None, about=None),
-        with_metadata(backbone="other"),
-        with_metadata(config="{"),
-        with_metadata(config="[]"),
-        with_metadata(config=config(kept=3)),
-        with_metadata(config=config(kept=-3)),
-        with_metadata(config=config(kept="3")),
-        with_metadata(config=config(colour=3)),
-        with_metadata(config=config(sizes={"history": 4})),
-        with_metadata(config=config(sizes=None)),
-        with_metadata(about="]"),
+        with_header(),
+        with_header("{"),
+        with_header("[]"),
+        with_header(format=None),
+        with_header(about=None),
+        with_header(backbone="other"),
+        with_header(config=[]),
+        with_header(config=config(kept=3)),
+        with_header(config=config(kept=-3)),
+        with_header(config=config(kept="3")),
+        with_header(config=config(colour=3)),
+        with_header(config=config(sizes={"history": 4})),
+        with_header(config=config(sizes=None)),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_damaged_files(content):
     with pytest.raises(DataError, match=r"^model\[/x\]: no forecaster of sensorplan, or damaged"):
@@ -280,7 +281,11 @@ def test_damaged_files(content):
 
 def test_a_file_of_another_format():
     with pytest.raises(DataError, match=r"^x: format 2 is of another sensorplan; expected 1$"):
-        from_bytes(with_metadata(format="2"), "x")
+        from_bytes(with_header(format=2), "x")
+
+
+def test_the_same_forecaster_gives_the_same_bytes():
+    assert len({make_file()[0] for _ in range(5)}) == 1
 
 
 @settings(max_examples=150)

@@ -11,7 +11,8 @@ from sensorplan.errors import DataError
 from sensorplan.forecasters.mixer import CompactMixer
 
 COMPACT_FORECASTERS = {"mixer": CompactMixer}
-FORMAT = "1"
+FORMAT = 1
+HEADER = "sensorplan"  # name of the metadata entry
 DAMAGED_HEADER = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 
 
@@ -28,14 +29,10 @@ def to_bytes(
     """
     tensors = {f"forecaster.{name}": tensor for name, tensor in compact.state_dict().items()}
     tensors |= {f"series.{name}": tensor for name, tensor in series.items()}
-    metadata = {
-        "format": FORMAT,
-        "backbone": backbone,
-        "config": json.dumps(compact.config()),
-        "about": json.dumps(about),
-    }
+    header = {"format": FORMAT, "backbone": backbone, "config": compact.config(), "about": about}
     return safetensors.torch.save(
-        {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata
+        {name: tensor.cpu().contiguous() for name, tensor in tensors.items()},
+        {HEADER: json.dumps(header)},  # one entry: safetensors keeps no order of several
     )
 
 
@@ -52,16 +49,14 @@ def from_bytes(content: bytes, where: str) -> tuple[nn.Module, dict[str, Tensor]
     try:
         tensors = safetensors.torch.load(content)
         length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
-        if metadata["format"] != FORMAT:
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][HEADER])
+        if header["format"] != FORMAT:
             raise DataError(
-                f"{where}: format {metadata['format']} is of another sensorplan; expected {FORMAT}"
+                f"{where}: format {header['format']} is of another sensorplan; expected {FORMAT}"
             )
-        compact = COMPACT_FORECASTERS[metadata["backbone"]].from_config(
-            json.loads(metadata["config"])
-        )
+        compact = COMPACT_FORECASTERS[header["backbone"]].from_config(header["config"])
         compact.load_state_dict(_below(tensors, "forecaster."))
-        return compact, _below(tensors, "series."), json.loads(metadata["about"])
+        return compact, _below(tensors, "series."), header["about"]
     except (safetensors.SafetensorError, *DAMAGED_HEADER) as error:
         raise DataError(f"{where}: no forecaster of sensorplan, or damaged ({error})") from error
 

@@ -14,6 +14,7 @@ from sensorplan.sensors import Bools, Floats, TimeAxis
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
 # Shrinkage in observations: how many a deviation from the network must outweigh.
 CYCLE_SHRINKAGE, LEVEL_SHRINKAGE, SCALE_SHRINKAGE = 20.0, 1.0, 20.0
+LEAST_CYCLES = 1.97  # 720 days are two years of a 360-day calendar
 LEAST_SCALE = 0.1  # of the network's scale; a constant sensor has none of its own
 
 
@@ -37,7 +38,7 @@ def calendar_features(time: TimeAxis, training_steps: int) -> Floats:
     waves = [
         wave(2 * np.pi * k * phase)
         for phase, period, harmonics in cycles
-        if training_steps * time.step >= 2 * period
+        if training_steps * time.step >= LEAST_CYCLES * period
         for k in range(1, harmonics + 1)
         if 2 * k * time.step < period
         for wave in (np.sin, np.cos)

@@ -52,6 +52,7 @@ class Windows:
         climatology: ``[time, region, channel]`` in the unit of the errors (`error_scale`).
         error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's
             own unit with one variable, the standard deviation of each variable with several.
+        unit: ``[channel]`` error unit / the variable's own unit: 1 with one variable.
         loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
         positions: ``[region, 2]`` latitude and longitude or y and x; None without positions.
     """
@@ -64,6 +65,7 @@ class Windows:
     level: Tensor
     cycles: Tensor
     error_scale: Tensor
+    unit: Tensor
     loss_weight: Tensor
     positions: Floats | None
 
@@ -92,8 +94,13 @@ class Windows:
         )
 
     def scaling(self) -> dict[str, Tensor]:
-        """What turns anomalies into values again: level, cycles and error scale, by name."""
-        return {"level": self.level, "cycles": self.cycles, "error_scale": self.error_scale}
+        """What turns anomalies into values and back, by name."""
+        return {
+            "level": self.level,
+            "cycles": self.cycles,
+            "error_scale": self.error_scale,
+            "unit": self.unit,
+        }
 
     def climatology(self, steps: Tensor) -> Tensor:
         """``[..., region, channel]`` calendar forecast at the steps ``[...]``, in error units."""
@@ -179,6 +186,7 @@ def make_windows(
         tensor(level[0] * unit),
         tensor((cycles * unit).reshape(len(cycles), level.size)),
         tensor(error_scale),
+        tensor(unit),
         tensor(weight),
         regions.positions,
     )
