@@ -82,7 +82,7 @@ def oscillation(masks: list[Bools]) -> float:
     if len(masks) < 3:
         return 0.0
     changes = np.diff(np.stack(masks).astype(np.int8), axis=0) != 0  # [change, region]
-    return float((changes.sum(0) > 1).sum() / masks[-1].sum())
+    return float((changes.sum(0) > 1)[masks[-1]].mean())
 
 
 def _mask_of(kept: Ints, regions: int) -> Bools:

@@ -202,7 +202,7 @@ def test_the_table_of_fit_fits_80_columns(pipeline):
     [
         ({"rmse_ratio": 0.988}, "1.2 % below all sensors"),
         ({"value_kept": None}, "the sensors add nothing to the calendar."),
-        ({"value_kept": -0.2}, "keeps 0 % of what"),
+        ({"value_kept": -0.2}, "worse than the calendar alone"),
         ({"plan": Score(rmse=51234.5, mae=1)}, "forecast error 51,234 ug m-3"),
     ],
 )
@@ -466,3 +466,21 @@ def test_progress_on_a_terminal(monkeypatch, quiet):
         raise ZeroDivisionError
     assert ("reading [/x]" in stderr.getvalue()) is not quiet
     assert ("30%" in stderr.getvalue()) is not quiet
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (-0.2, "worse than the calendar alone"),
+        (0.5, "keeps 50 % of what the sensors add"),
+        (2.05, "keeps all of what the sensors add"),
+    ],
+)
+def test_the_value_kept_in_words(share, said):
+    assert said in screen.verdict(make_plan(metrics=make_metrics(value_kept=share)))
+
+
+def test_an_unknown_ending_of_a_map(tmp_path):
+    result = run("export-map", tmp_path / "a.plan", "-o", tmp_path / "z.shp")
+    assert result.exit_code == RecipeError.exit_code
+    assert "z.shp: unknown ending; expected one of geojson, gpkg, csv, png" in result.stderr

@@ -280,7 +280,7 @@ def test_a_sensor_without_a_position_has_a_null_geometry():
     check_rfc7946(content)
     lost = [f for f in json.loads(content)["features"] if f["geometry"] is None]
     assert [f["properties"]["sensor"] for f in lost] == ["S005"]
-    assert map_warnings(frame) == ["1 of 12 sensors have no position and are not on the map."]
+    assert map_warnings(frame) == ["1 of 12 sensors have no position and are not on the map"]
 
 
 def test_planar_coordinates_are_told_in_the_file_and_to_the_caller():

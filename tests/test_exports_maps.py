@@ -62,7 +62,7 @@ def test_planar_gpkg_has_no_crs_and_planar_geojson_a_warning(tmp_path):
     write(tmp_path / "a.plan", planar(make_sensor_data(grid=(3, 3))))
     for format in ("gpkg", "geojson"):
         warnings = export_map(tmp_path / "a.plan", tmp_path / f"map.{format}", format)
-        assert any("planar" in warning for warning in warnings)
+        assert any("planar" in warning for warning in warnings) == (format == "geojson")
     assert gpd.read_file(tmp_path / "map.gpkg").crs is None
     assert "planar_coordinates" in json.loads((tmp_path / "map.geojson").read_bytes())
 
@@ -130,7 +130,8 @@ def test_attributes_keep_their_type(tmp_path):
 def test_a_plan_without_positions_goes_to_every_format(tmp_path, format):
     write(tmp_path / "a.plan", make_sensor_data(positions=False))
     warnings = export_map(tmp_path / "a.plan", tmp_path / f"map.{format}", format)
-    assert warnings == ["The data holds no positions: the map shows the ranking only."]
+    shown = ["the data holds no positions: the map shows the ranking only"]
+    assert warnings == (shown if format == "geojson" else [])
     assert (tmp_path / f"map.{format}").stat().st_size > 0
 
 

@@ -93,6 +93,7 @@ def test_regions_of_fixed_worth_are_ranked_by_it(monkeypatch, budget):
         return -worth / trainer.theta.detach().numpy()
 
     monkeypatch.setattr(trainer, "gate_gradient", gradient)
+    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: -worth[mask].sum())
     found = rank_by_dynst(trainer, QUICK, budget)
     assert found.ranking.order.tolist() == np.argsort(-worth).tolist()
 

@@ -332,3 +332,17 @@ def test_a_ragged_array_is_refused(tmp_path):
     )
     with pytest.raises(DataError, match=r"a ragged array \(station_index\)"):
         read_dataset(dataset, tmp_path)
+
+
+def test_a_station_table_of_other_sensors(tmp_path):
+    (tmp_path / "a.csv").write_text("time,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n")
+    (tmp_path / "s.csv").write_text("id,lat,lon\nk0,50,8\nk1,51,9\n")
+    with pytest.raises(DataError, match=r"no station of the station table \(k0, k1\) is one of"):
+        read_path(str(tmp_path / "a.csv"), stations=str(tmp_path / "s.csv"))
+
+
+def test_stations_in_metres_are_not_called_swapped(tmp_path):
+    (tmp_path / "a.csv").write_text("time,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n")
+    (tmp_path / "s.csv").write_text("id,lat,lon\na,4000,10\nb,5000,20\n")
+    warnings = read_path(str(tmp_path / "a.csv"), stations=str(tmp_path / "s.csv")).warnings
+    assert any("reaches 5000, beyond 90 degrees, expected degrees" in line for line in warnings)

@@ -326,3 +326,16 @@ def test_half_months_since(tmp_path):
     axis = read_dataset(dataset, tmp_path).time
     assert axis.labels[:2] == ("2001-01-16T12:00:00", "2001-02-15T00:00:00")
     assert axis.step_label == "1 month"
+
+
+@pytest.mark.parametrize("bins", ["0D", "0h", "foo"])
+def test_a_bin_that_is_no_length(tmp_path, bins):
+    (tmp_path / "a.csv").write_text("time,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n")
+    with pytest.raises(DataError, match=rf"--resample {bins}: no length of time; expected such as"):
+        read_path(str(tmp_path / "a.csv"), resample=bins)
+
+
+def test_bins_shorter_than_the_steps_are_a_warning(tmp_path):
+    (tmp_path / "a.csv").write_text("time,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n")
+    warnings = read_path(str(tmp_path / "a.csv"), resample="6h").warnings
+    assert any("shorter than the steps of the data: 2 steps become 5" in line for line in warnings)

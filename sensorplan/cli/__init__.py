@@ -186,7 +186,10 @@ def export_map(
     target = None if output == "-" else Path(output)
     if format is None:
         ending = target.suffix.removeprefix(".").lower() if target else ""
-        format = ending if ending in get_args(MapFormat) else "geojson"
+        format = {"": "geojson", "json": "geojson"}.get(ending, ending)
+        if format not in get_args(MapFormat):
+            known = ", ".join(get_args(MapFormat))
+            raise RecipeError(f"-o {output}: unknown ending; expected one of {known}, or --format")
     if target is None and format == "png" and sys.stdout.isatty():
         raise RecipeError("--format png is not for a terminal; name a file with -o")
     with writing_stdout():

@@ -80,7 +80,10 @@ def verdict(plan: Plan) -> str:
 def _value_kept(share: float | None) -> str:
     if share is None:
         return "the sensors add nothing to the calendar"
-    return f"keeps {max(0.0, 100 * share):.0f} % of what the sensors add to the calendar"
+    if share < 0:
+        return "worse than the calendar alone"
+    kept = "all" if share >= 1 else f"{100 * share:.0f} %"
+    return f"keeps {kept} of what the sensors add to the calendar"
 
 
 def number(value: float) -> str:

@@ -42,6 +42,8 @@ def writing_stdout() -> Iterator[None]:
         OutputError: stdout cannot be written.
         BrokenPipeError: Its reader has gone.
     """
+    if sys.stdout is None:
+        raise OutputError("stdout: is closed")
     try:
         yield
         sys.stdout.flush()

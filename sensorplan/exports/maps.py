@@ -71,7 +71,7 @@ def export_map(
         sys.stdout.buffer.flush()
     else:
         write_file(target, content, overwrite)
-    return map_warnings(frame)
+    return map_warnings(frame) if format == "geojson" else []
 
 
 def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:

@@ -54,14 +54,14 @@ def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
     """What a map cannot show, as sentences for the user."""
     lost = int(frame["geometry"].isna().sum())
     if lost == len(frame):
-        return ["The data holds no positions: the map shows the ranking only."]
+        return ["the data holds no positions: the map shows the ranking only"]
     warnings = []
     if lost:
-        warnings.append(f"{lost} of {len(frame)} sensors have no position and are not on the map.")
+        warnings.append(f"{lost} of {len(frame)} sensors have no position and are not on the map")
     if is_planar(frame):
         warnings.append(
-            "The positions are planar (y, x), not latitude and longitude: "
-            "GeoJSON readers will put them in the wrong place on the earth."
+            "the positions are planar (y, x), not latitude and longitude: "
+            "GeoJSON readers will put them in the wrong place on the earth"
         )
     return warnings
 

@@ -26,6 +26,8 @@ from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Snapshot, Trainer, fitting_windows
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
+NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
+JUDGED_WINDOWS = 64  # of the loss that decides between proposals
 RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
 
 
@@ -80,8 +82,7 @@ def rank_by_dynst(
         nonlocal mask
         size = sizes[(step - 1) // settings.round_steps]
         if step % settings.round_steps == 0 and size < mask.sum():
-            score = masking.drop_score(*_probe(trainer, mask, probe))
-            mask = masking.prune(mask, score, size)
+            mask = _prune(trainer, mask, size, probe)
         elif step % settings.update_every == 0:
             share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
             mask = _swap(trainer, mask, math.ceil(share * mask.sum()), probe)
@@ -142,6 +143,22 @@ def _probed_windows(trainer: Trainer, windows: int) -> Ints:
     )
 
 
+def _prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
+    """Keep the `budget` best regions, by the best of several perturbed scores.
+
+    Regions that stand in for one another have much the same score and would go together, and leave
+    a hole. Noise parts them; the loss on probed windows decides which proposal is taken.
+    """
+    score = masking.drop_score(*_probe(trainer, mask, windows))
+    spread = score[mask].std()
+    starts = _probed_windows(trainer, min(windows, JUDGED_WINDOWS))
+    proposals = [
+        masking.prune(mask, score + share * spread * trainer.rng.normal(size=len(mask)), budget)
+        for share in NOISE
+    ]
+    return min(proposals, key=lambda proposed: trainer.mask_loss(proposed, starts))
+
+
 def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
     """Drop and regrow up to `count` regions, fewer until the loss on probed windows falls.
 
@@ -151,7 +168,7 @@ def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
     drop = masking.drop_score(gradient, theta)
     grow = masking.grow_score(gradient, theta)
     grow[~trainer.windows.observed] = -np.inf
-    starts = _probed_windows(trainer, windows)
+    starts = _probed_windows(trainer, min(windows, JUDGED_WINDOWS))
     loss = trainer.mask_loss(mask, starts)
     while count > 0:
         proposed = masking.swap(mask, drop, grow, count)

@@ -63,11 +63,15 @@ def warn_of_swap(latitude: xr.DataArray, longitude: xr.DataArray, notes: Notes) 
                 "latitude and longitude may be swapped"
             )
             return True
-    reach = float(np.nanmax(np.abs(latitude.values), initial=0))
-    if reach > 90 and float(np.nanmax(np.abs(longitude.values), initial=0)) <= 90:
-        notes.warn(
-            f"latitude {latitude.name} reaches {reach:g}, beyond 90 degrees, and longitude "
-            "does not; latitude and longitude may be swapped"
-        )
-        return True
-    return False
+    reach, across = (
+        float(np.nanmax(np.abs(positions.values), initial=0)) for positions in (latitude, longitude)
+    )
+    if reach <= 90 or across > 90:
+        return False
+    advice = (
+        "and longitude does not; latitude and longitude may be swapped"
+        if reach <= 360
+        else "expected degrees; a projected position is called y and x"
+    )
+    notes.warn(f"the latitude ({latitude.name}) reaches {reach:g}, beyond 90 degrees, {advice}")
+    return reach <= 360

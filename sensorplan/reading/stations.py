@@ -133,6 +133,11 @@ def _table_positions(
     table: pd.DataFrame, ids: Sequence[str], notes: Notes
 ) -> tuple[Floats, str | None]:
     unknown = [str(station) for station in table.index if station not in set(ids)]
+    if len(unknown) == len(table):
+        raise notes.error(
+            f"no station of the station table ({listed(unknown)}) is one of the sensors "
+            f"({listed(list(ids))}); expected the same ids in both"
+        )
     if unknown:
         notes.warn(
             f"{counted(len(unknown), 'station')} of the station table without data: "

@@ -88,11 +88,15 @@ def _resampled(values: Values, stamps: Stamps, bins: str, notes: Notes) -> tuple
     history = xr.DataArray(values, {"time": stamps.dates()}, ("time", "node", "channel"))
     try:
         means = history.resample(time=bins).mean()
-    except ValueError as error:
-        reason = str(error).split("\n")[0]
+    except (ValueError, ZeroDivisionError) as error:
         raise notes.error(
-            f"--resample {bins}: no length of time ({reason}); expected such as 5min, 1h, 1D or 1MS"
+            f"--resample {bins}: no length of time; expected such as 5min, 1h, 1D or 1MS"
         ) from error
+    if means.sizes["time"] > len(values):
+        notes.warn(
+            f"--resample {bins} is shorter than the steps of the data: "
+            f"{len(values)} steps become {means.sizes['time']}, most of them empty"
+        )
     notes.found("resampled", bins, f"as asked; {len(values)} to {means.sizes['time']} steps")
     return means.values, Stamps.of_dates(means["time"].values)
 

@@ -172,7 +172,8 @@ def make_windows(
         values[step] /= scale[0]
     values[~valid] = 0
     error_scale = scale[0] * unit
-    weight = error_scale**2 / np.mean(error_scale**2)
+    relative = (error_scale / error_scale.max()).astype(np.float64)  # no overflow in odd units
+    weight = (relative**2 / np.mean(relative**2)).astype(np.float32)
 
     def tensor(array: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
