@@ -218,7 +218,10 @@ def test_a_missing_coordinate_is_refused(tmp_path):
 
 def test_swapped_coordinates_are_a_warning(tmp_path):
     data = read_dataset(grid(latitude=(100, 110, 120), longitude=(40, 45, 50, 55)), tmp_path)
-    assert "lat reaches 120, beyond 90 degrees, and longitude does not" in data.warnings[0]
+    assert (
+        "the latitude (lat) reaches 120, beyond 90 degrees, and longitude does not"
+        in data.warnings[0]
+    )
     dataset = grid()
     dataset.lat.attrs, dataset.lon.attrs = dataset.lon.attrs, dataset.lat.attrs
     assert "may be swapped" in read_dataset(dataset, tmp_path).warnings[0]
