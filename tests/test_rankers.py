@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.rankers import rank_by_dynst
-from sensorplan.rankers.dynst import _keep_better, _swap
+from sensorplan.rankers.dynst.search import _keep_better, _swap
 from sensorplan.recipe import MaskSettings
 
 pytestmark = pytest.mark.usefixtures("no_denormals")

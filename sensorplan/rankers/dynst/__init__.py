@@ -1,0 +1,9 @@
+"""DynST: dynamic sparse training of a mask over the sensors (arXiv 2403.02914).
+
+`search` trains the mask down to the budget, `reading_off` makes the ranking of it, and both ask
+`probing` what a region is worth.
+"""
+
+from sensorplan.rankers.dynst.search import MaskTraining, rank_by_dynst
+
+__all__ = ["MaskTraining", "rank_by_dynst"]
