@@ -56,6 +56,37 @@ def prune(mask: Bools, score: Floats, budget: int) -> Bools:
     return _mask_of(best, len(mask))
 
 
+def prune_apart(mask: Bools, score: Floats, budget: int, neighbours: Ints, spacing: float) -> Bools:
+    """Prune one by one, each time the worst by its score and by how many neighbours are left.
+
+    Regions that stand in for one another have much the same score, and `prune` takes them together,
+    which leaves a hole. Here a region is worth more with every neighbour that goes. Ties keep the
+    lower index, and a `spacing` of 0 is `prune`.
+
+    Args:
+        mask: ``[region]``.
+        score: ``[region]`` worth of kept regions; the lowest go.
+        budget: How many to keep.
+        neighbours: ``[region, neighbour]`` the regions that may stand in for each.
+        spacing: Worth of the last neighbour over that of all, in standard deviations of the score.
+
+    Source: the sample elimination of Yuksel 2015 (doi 10.1111/cgf.12538), with a score.
+    """
+    if mask.sum() <= budget:
+        return mask.copy()
+    worth = np.where(mask, score / max(score[mask].std(), np.finfo(float).tiny), np.inf)
+    worth = worth - spacing * mask[neighbours].mean(1)
+    each = spacing / neighbours.shape[1]
+    named_by = np.argsort(neighbours, axis=None, kind="stable") // neighbours.shape[1]
+    edges = np.searchsorted(np.sort(neighbours, axis=None), np.arange(len(mask) + 1))
+    left, last = mask.copy(), len(mask) - 1
+    for _ in range(int(mask.sum()) - budget):
+        gone = last - int(np.argmin(worth[::-1]))  # of equals the one with the highest index
+        left[gone], worth[gone] = False, np.inf
+        worth[named_by[edges[gone] : edges[gone + 1]]] += each
+    return left
+
+
 def swap(mask: Bools, drop: Floats, grow: Floats, count: int) -> Bools:
     """Drop up to `count` of the worst kept regions and regrow as many of those pruned before.
 

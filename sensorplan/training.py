@@ -208,14 +208,17 @@ class Trainer:
                 total += self.loss(batch, self.theta * mask, targets).item() * len(part)
         return total / len(starts)
 
-    def gate_gradient(self, masks: Tensor, starts: Ints) -> Floats:
-        """``[region]`` gradient of the loss to the gate θ ⊙ mask, averaged over windows.
+    def gate_gradient(self, masks: Tensor, starts: Ints) -> tuple[Floats, float]:
+        """Gradient of the loss to the gate θ ⊙ mask, and the loss, averaged over windows.
 
         Args:
             masks: ``[window, region]``, one for each window.
             starts: ``[window]``.
+
+        Returns:
+            ``[region]`` the gradient, and the loss.
         """
-        total = torch.zeros(self.windows.regions, device=self.device)
+        total, total_loss = torch.zeros(self.windows.regions, device=self.device), 0.0
         for part in np.array_split(
             np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
         ):
@@ -223,7 +226,13 @@ class Trainer:
             loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
             (gradient,) = torch.autograd.grad(loss, gate)
             total += gradient.sum(0) * len(part)
-        return (total / len(starts)).cpu().numpy()
+            total_loss += loss.item() * len(part)
+        return (total / len(starts)).cpu().numpy(), total_loss / len(starts)
+
+    @property
+    def neighbours(self) -> Ints:
+        """``[region, neighbour]`` the regions whose series are nearest to each region's."""
+        return self.forecaster.neighbours.cpu().numpy()
 
     def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
         """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""

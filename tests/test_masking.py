@@ -73,6 +73,40 @@ def test_prune_ties_keep_the_lower_index():
     assert pruned.tolist() == [True, False, True, False, False]
 
 
+def ring(regions):
+    """Every region's neighbours are those before and after it."""
+    return np.column_stack([np.roll(np.arange(regions), shift) for shift in (1, -1)])
+
+
+@given(masks_and_scores(), st.integers(0, 12), st.floats(0, 10))
+def test_prune_apart_keeps_the_count_and_admits_nothing(case, budget, spacing):
+    mask, score, _ = case
+    pruned = masking.prune_apart(mask, score, budget, ring(len(mask)), spacing)
+    assert pruned.sum() == min(budget, mask.sum())
+    assert not (pruned & ~mask).any()
+
+
+@given(masks_and_scores(), st.integers(0, 12))
+def test_prune_apart_without_spacing_is_prune(case, budget):
+    mask, score, _ = case
+    found = masking.prune_apart(mask, score, budget, ring(len(mask)), 0.0)
+    np.testing.assert_array_equal(found, masking.prune(mask, score, budget))
+
+
+def test_prune_apart_leaves_no_hole():
+    score = np.arange(12.0) / 1000  # hardly different: plain pruning takes one half of the ring
+    all_kept = np.ones(12, bool)
+    assert masking.prune(all_kept, score, 6)[6:].all()
+    found = masking.prune_apart(all_kept, score, 6, ring(12), 100.0)
+    assert (found ^ np.roll(found, 1)).all()
+
+
+def test_prune_apart_still_drops_what_is_worthless():
+    score = np.array([-5.0, 1, 1, -5, 1, 1])  # not neighbours; all others are one another's
+    found = masking.prune_apart(np.ones(6, bool), score, 4, ring(6), 1.0)
+    assert np.flatnonzero(found).tolist() == [1, 2, 4, 5]
+
+
 @given(masks_and_scores(), st.integers(0, 12))
 def test_swap(case, count):
     mask, drop, grow = case

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.rankers import rank_by_dynst
-from sensorplan.rankers.dynst.search import _keep_better, _swap
+from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
+from sensorplan.rankers.dynst.search import _keep_better, _prune, _swap
 from sensorplan.recipe import MaskSettings
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
@@ -90,10 +91,10 @@ def test_regions_of_fixed_worth_are_ranked_by_it(monkeypatch, budget):
     worth = np.random.default_rng(0).permutation(40) + 1.0
 
     def gradient(masks, starts):
-        return -worth / trainer.theta.detach().numpy()
+        return -worth / trainer.theta.detach().numpy(), 1.0
 
     monkeypatch.setattr(trainer, "gate_gradient", gradient)
-    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: -worth[mask].sum())
+    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: np.exp(-worth[mask].sum() / 100))
     found = rank_by_dynst(trainer, QUICK, budget)
     assert found.ranking.order.tolist() == np.argsort(-worth).tolist()
 
@@ -166,7 +167,7 @@ def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
     trainer = make_trainer(make_data(8))
     mask, worth = np.arange(8) < 4, np.array([1.0, 2, 3, 4, 9, 8, 7, 6])
     theta = trainer.theta.detach().numpy()
-    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: -worth / theta)
+    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: (-worth / theta, 1.0))
 
     def mask_loss(proposed, starts):
         swapped = int((mask & ~proposed).sum())
@@ -175,6 +176,61 @@ def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
     monkeypatch.setattr(trainer, "mask_loss", mask_loss)
     found = _swap(trainer, mask, 4, 16)
     assert np.flatnonzero(found).tolist() == expected
+
+
+def test_the_loss_decides_on_prunings(monkeypatch):
+    """Equal scores would leave a hole; the loss asks for every second region."""
+    trainer = make_trainer(make_data(12))
+    ring = torch.from_numpy(np.column_stack([np.roll(np.arange(12), s) for s in (1, -1)]))
+    trainer.forecaster.neighbours = ring
+    flat = -np.ones(12) / trainer.theta.detach().numpy()
+    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: (flat, 1.0))
+
+    def together(mask):
+        return int((mask & mask[ring[:, 0]]).sum())
+
+    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: 1.0 + together(mask))
+    assert together(_prune(trainer, np.ones(12, bool), 6, 16)) == 0
+
+
+def test_stretches_are_drawn_by_their_share():
+    trainer = make_trainer(make_data())
+    split = trainer.windows.split
+    training, validation = draw_stretches(trainer, 50)
+    assert set(training.starts) <= set(split.train)
+    assert set(validation.starts) <= set(split.validation)
+    assert len(training.starts) + len(validation.starts) == 50
+    share = len(split.validation) / (len(split.train) + len(split.validation))
+    assert len(validation.starts) == round(50 * share)
+    assert (training.weight, validation.weight) == pytest.approx((1 - share, share / 2))
+    everything = draw_stretches(trainer, 10_000)
+    assert [len(part.starts) for part in everything] == [len(split.train), len(split.validation)]
+
+
+def test_the_relative_loss_does_not_depend_on_the_level_of_a_stretch(monkeypatch):
+    """Where the loss is a hundred times larger, a rise by half still counts as a rise by half."""
+    trainer = make_trainer(make_data())
+    level = {False: 0.01, True: 1.0}  # validation or not
+
+    def mask_loss(mask, starts):
+        return level[starts[0] >= trainer.windows.split.bounds[0]] * (2 - mask.mean())
+
+    monkeypatch.setattr(trainer, "mask_loss", mask_loss)
+    stretches = draw_stretches(trainer, 40)
+    all_kept, none = np.ones(12, bool), np.zeros(12, bool)
+    rise = relative_loss(trainer, none, stretches) - relative_loss(trainer, all_kept, stretches)
+    assert rise == pytest.approx(np.log(2) * sum(stretch.weight for stretch in stretches))
+
+
+def test_a_probe_is_the_gradient_of_the_relative_loss(monkeypatch):
+    trainer = make_trainer(make_data())
+    ones = np.ones(12, np.float32)
+    answers = iter([(3 * ones, 0.5), (8 * ones, 4.0)])
+    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: next(answers))
+    training, validation = draw_stretches(trainer, 40)
+    gradient, theta = probe(trainer, np.ones(12, bool), 40)
+    np.testing.assert_allclose(gradient, training.weight * 6 + validation.weight * 2, rtol=1e-6)
+    np.testing.assert_array_equal(theta, ones)
 
 
 def test_mask_training_that_made_it_worse_is_undone():

@@ -234,7 +234,7 @@ def test_gate_gradient_against_finite_differences():
     starts = windows.split.train[:20]
     mask = torch.tensor([1.0, 0, 1, 0, 1, 1, 0, 1], dtype=torch.float64)
     theta = trainer.theta.detach().double()
-    found = trainer.gate_gradient(mask.expand(20, -1), starts)
+    found, mean_loss = trainer.gate_gradient(mask.expand(20, -1), starts)
 
     def loss(gate):
         batch = windows.batch(starts)
@@ -247,6 +247,7 @@ def test_gate_gradient_against_finite_differences():
         expected = (loss(theta * mask + step) - loss(theta * mask - step)) / 2e-4
         assert found[region] == pytest.approx(expected, rel=1e-3, abs=1e-6)
     assert (np.abs(found) > 1e-6).all()
+    assert mean_loss == pytest.approx(loss(theta * mask), rel=1e-6)
 
 
 def test_gate_gradient_changes_nothing():
@@ -289,7 +290,7 @@ def test_many_regions_are_sampled(monkeypatch):
     assert len(set(fixed.tolist())) == 6
     assert torch.equal(fixed, trainer._fixed_targets())
     assert np.isfinite(trainer.train(10, 1e-3, trainer.random_masks))
-    assert np.isfinite(trainer.gate_gradient(torch.ones(4, 8), np.arange(4))).all()
+    assert np.isfinite(trainer.gate_gradient(torch.ones(4, 8), np.arange(4))[0]).all()
 
 
 # Machine

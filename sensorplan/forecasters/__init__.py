@@ -6,6 +6,7 @@ A backbone is a `torch.nn.Module` with
 - ``forward(history, seen, calendar, gate, targets)``: the forecast ``[batch, target, horizon *
   channel]`` from all
   regions, each weighted by its gate (θ ⊙ mask; 0 = switched off);
+- ``neighbours``: ``[region, neighbour]``, the regions that may stand in for each;
 - ``compact(gate)``: the module that takes the kept regions alone and forecasts the same.
 """
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from sensorplan import masking
 from sensorplan.plan import Ranking
-from sensorplan.rankers.dynst.probing import draw_windows, probe
+from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
 from sensorplan.rankers.dynst.reading_off import eliminate, grow_back, importance_along
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools
 from sensorplan.training import Snapshot, Trainer, fitting_windows
 
 NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
+SPACINGS = (2.0, 6.0)  # see `masking.prune_apart`, one a proposal
 JUDGED_WINDOWS = 64  # of the loss that decides between proposals
 
 
@@ -118,19 +119,22 @@ def _keep_better(trainer: Trainer, before: Snapshot) -> None:
 
 
 def _prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
-    """Keep the `budget` best regions, by the best of several perturbed scores.
+    """Keep the `budget` best regions, by the best of several proposals.
 
     Regions that stand in for one another have much the same score and would go together, and leave
-    a hole. Noise parts them; the loss on probed windows decides which proposal is taken.
+    a hole. Noise parts them, or their distance; the loss on probed windows decides.
     """
     score = masking.drop_score(*probe(trainer, mask, windows))
     spread = score[mask].std()
-    starts = draw_windows(trainer, min(windows, JUDGED_WINDOWS))
+    judged = draw_stretches(trainer, min(windows, JUDGED_WINDOWS))
     proposals = [
         masking.prune(mask, score + share * spread * trainer.rng.normal(size=len(mask)), budget)
         for share in NOISE
+    ] + [
+        masking.prune_apart(mask, score, budget, trainer.neighbours, spacing)
+        for spacing in SPACINGS
     ]
-    return min(proposals, key=lambda proposed: trainer.mask_loss(proposed, starts))
+    return min(proposals, key=lambda proposed: relative_loss(trainer, proposed, judged))
 
 
 def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
@@ -142,11 +146,11 @@ def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
     drop = masking.drop_score(gradient, theta)
     grow = masking.grow_score(gradient, theta)
     grow[~trainer.windows.observed] = -np.inf
-    starts = draw_windows(trainer, min(windows, JUDGED_WINDOWS))
-    loss = trainer.mask_loss(mask, starts)
+    judged = draw_stretches(trainer, min(windows, JUDGED_WINDOWS))
+    loss = relative_loss(trainer, mask, judged)
     while count > 0:
         proposed = masking.swap(mask, drop, grow, count)
-        if trainer.mask_loss(proposed, starts) < loss:
+        if relative_loss(trainer, proposed, judged) < loss:
             return proposed
         count //= 2
     return mask
