@@ -22,8 +22,7 @@ from sensorplan.sensors import Bools
 from sensorplan.training import Snapshot, Trainer, fitting_windows
 
 NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
-SPACINGS = (2.0, 6.0)  # see `masking.prune_apart`, one a proposal
-JUDGED_WINDOWS = 64  # of the loss that decides between proposals
+SPACINGS = (2.0, 6.0, 20.0)  # see `masking.prune_apart`, one a proposal
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
     """
     score = masking.drop_score(*probe(trainer, mask, windows))
     spread = score[mask].std()
-    judged = draw_stretches(trainer, min(windows, JUDGED_WINDOWS))
+    judged = draw_stretches(trainer, windows)
     proposals = [
         masking.prune(mask, score + share * spread * trainer.rng.normal(size=len(mask)), budget)
         for share in NOISE
@@ -146,7 +145,7 @@ def _swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
     drop = masking.drop_score(gradient, theta)
     grow = masking.grow_score(gradient, theta)
     grow[~trainer.windows.observed] = -np.inf
-    judged = draw_stretches(trainer, min(windows, JUDGED_WINDOWS))
+    judged = draw_stretches(trainer, windows)
     loss = relative_loss(trainer, mask, judged)
     while count > 0:
         proposed = masking.swap(mask, drop, grow, count)
