@@ -23,6 +23,7 @@ from sensorplan.errors import (
 )
 from sensorplan.exports.maps import MapFormat
 from sensorplan.plan import CurvePoint, DataRecord, Metrics, Plan, Score
+from sensorplan.recipe.settings import Method
 from sensorplan.sensors import Finding, Source
 from sensorplan.version import __version__
 
@@ -239,7 +240,7 @@ def test_options_reach_the_pipeline(pipeline):
         *("fit", "a.nc", "b.nc", "--sparsity", "0.4", "--variable", "u", "--variable", "v"),
         *("--select", "level=500", "--missing", "-999", "--missing", "0", "--resample", "1h"),
         *("--stations", "s.csv", "--lookback", "12", "--horizon", "3", "--patch", "4x4"),
-        *("--seed", "7", "--device", "cpu", "--out", "o", "--overwrite"),
+        *("--method", "qr", "--seed", "7", "--device", "cpu", "--out", "o", "--overwrite"),
     )
     assert result.exit_code == 0, result.stderr
     call = pipeline.calls[0]
@@ -250,7 +251,7 @@ def test_options_reach_the_pipeline(pipeline):
     assert data.missing == (-999, 0)
     assert (data.resample, data.stations) == ("1h", "s.csv")
     assert (window.lookback, window.horizon, window.patch) == (12, 3, "4x4")
-    assert call.recipe.mask.sparsity == 0.4
+    assert (call.recipe.mask.sparsity, call.recipe.mask.method) == (0.4, "qr")
     assert (call.recipe.run.seed, call.recipe.run.device) == (7, "cpu")
     assert (call.out, call.overwrite) == (Path("o"), True)
 
@@ -275,6 +276,20 @@ def test_options_go_over_the_recipe(pipeline, tmp_path):
     assert (recipe.mask.sparsity, recipe.mask.budget, recipe.mask.rounds) == (None, 5, 3)
 
 
+def test_a_method_leaves_the_sparsity_of_the_recipe(pipeline, tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text(RECIPE)
+    assert run("fit", "--recipe", file, "--method", "variance").exit_code == 0
+    mask = pipeline.calls[0].recipe.mask
+    assert (mask.method, mask.sparsity, mask.rounds) == ("variance", 0.4, 3)
+
+
+def test_help_names_every_method():
+    option = next(option for option in COMMANDS["fit"].params if option.name == "method")
+    for name in get_args(Method):
+        assert name in option.help
+
+
 def test_data_on_the_command_line_takes_the_place_of_the_recipes(pipeline, tmp_path):
     file = tmp_path / "x.toml"
     file.write_text(RECIPE)
@@ -287,6 +302,10 @@ def test_data_on_the_command_line_takes_the_place_of_the_recipes(pipeline, tmp_p
     [
         (["a.nc", "--sparsity", "1.4"], "--sparsity 1.4; expected 0 <= sparsity < 1"),
         (["a.nc", "--budget", "0"], "--budget 0; expected budget >= 1"),
+        (
+            ["a.nc", "--method", "pca"],
+            f"--method pca; expected one of {', '.join(get_args(Method))}",
+        ),
         (
             ["a.nc", "--budget", "3", "--sparsity", "0.5"],
             "--sparsity 0.5 --budget 3; give sparsity or budget, not both",

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 import torch
 import xarray as xr
 from factories import make_sensor_data
+from typer.testing import CliRunner
 
 from sensorplan import pipeline
+from sensorplan.cli import app
 from sensorplan.errors import DataError, OutputError, RecipeError, TrainingError
 from sensorplan.forecasters import from_bytes
 from sensorplan.pipeline import fit, inspect
 from sensorplan.plan import Plan, budget_at
-from sensorplan.recipe import Recipe, load_recipe, override
+from sensorplan.rankers import RANKERS, make_history
+from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
@@ -191,6 +195,37 @@ def test_the_written_recipe_repeats_the_run(fitted, tmp_path):
     assert (other.folder / "ranking.csv").read_bytes() != (
         result.folder / "ranking.csv"
     ).read_bytes()
+
+
+def test_a_baseline_plans_in_place_of_dynst(tmp_path):
+    """From the command line, and again from the recipe that it wrote."""
+    path, folder = write_stations(tmp_path / "net.nc"), tmp_path / "qr.plan"
+    settings = tmp_path / "quick.toml"
+    settings.write_bytes(dump_recipe(quick(path, mask={"budget": 3})))
+    arguments = ["fit", "--recipe", settings, "--method", "qr", "--out", folder, "--quiet"]
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exit_code == 0, result.stderr
+    plan = Plan.load(folder)
+    assert plan.method == plan.settings["mask"]["method"] == "qr"
+    assert plan.timings.keys() == {"read", "train forecaster", "rank", *STAGES[3:]} - {"write"}
+    assert {row["method"] for row in rows_of(folder / "curve.csv")} == {"qr"}
+    recipe = load_recipe(folder / "recipe.toml")
+    assert (recipe.mask.method, recipe.mask.budget) == ("qr", 3)
+
+    prepared = pipeline.planning.prepare(recipe, lambda name, parts: nullcontext(lambda done: None))
+    history = make_history(prepared.trainer.windows, geographic=True, seed=0)
+    by_qr = RANKERS["qr"](history).order
+    names = [row["sensor"] for row in rows_of(folder / "ranking.csv")]
+    assert names == [prepared.regions.names[region] for region in by_qr]
+    again = fit(recipe, out=tmp_path / "again")
+    assert (again.folder / "ranking.csv").read_bytes() == (folder / "ranking.csv").read_bytes()
+
+
+def test_a_method_that_needs_positions_says_so(tmp_path):
+    path = write_stations(tmp_path / "net.nc", positions=False)
+    with pytest.raises(DataError, match="--method k-centre needs positions"):
+        fit(quick(path, mask={"method": "k-centre"}), out=tmp_path / "p")
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_relative_path_in_the_written_recipe_is_found_from_anywhere(tmp_path, monkeypatch):

@@ -76,6 +76,7 @@ def fit(
     recipe: options.RecipeFile = None,
     sparsity: options.Sparsity = None,
     budget: options.Budget = None,
+    method: options.Method = None,
     variable: options.Variable = None,
     select: options.Select = None,
     missing: options.Missing = None,
@@ -107,7 +108,7 @@ def fit(
             "stations": stations,
         },
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
-        mask={"sparsity": sparsity, "budget": budget},
+        mask={"sparsity": sparsity, "budget": budget, "method": method},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import screen

@@ -27,6 +27,14 @@ Sparsity = Annotated[
     float | None, typer.Option(help="Share of the sensors to switch off, 0 <= s < 1.")
 ]
 Budget = Annotated[int | None, typer.Option(help="Number of sensors to keep, instead.")]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What ranks the sensors: dynst (default), random, variance, qr, k-centre, "
+        "posterior-variance, forecast-aware or facility-location.",
+    ),
+]
 Variable = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Variable to plan on; repeat for several channels."),
@@ -86,7 +94,7 @@ def build_recipe(
             for name, value in values.items()
             if value is not None and value != []
         }
-        if section == "mask" and given:
+        if {"sparsity", "budget"} & given.keys():
             given = {"sparsity": None, "budget": None, **given}  # one takes the other's place
         if given:
             recipe = override(recipe, section, **given)

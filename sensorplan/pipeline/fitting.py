@@ -22,7 +22,6 @@ from sensorplan.sensors import SensorData
 from sensorplan.version import __version__
 from sensorplan.windows import Windows, split_record
 
-METHOD = "dynst"
 SHOWN = 5  # names in a warning
 LIBRARIES = ("torch", "numpy", "scikit-learn", "xarray")
 
@@ -90,7 +89,9 @@ def fit(
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
-        curve = accuracy_curve(trainer, trained.ranking, METHOD, evidence.all_sensors, done)
+        curve = accuracy_curve(
+            trainer, trained.ranking, recipe.mask.method, evidence.all_sensors, done
+        )
 
     windows = trainer.windows
     plan = _plan(recipe, data, regions, windows, trained, evidence, stage.seconds)
@@ -125,7 +126,7 @@ def _plan(
     budget = int(trained.mask.sum())
     names = [regions.names[region] for region in trained.ranking.order]
     return Plan(
-        method=METHOD,
+        method=recipe.mask.method,
         sparsity=round(1 - budget / len(regions), 6),
         budget=budget,
         kept=tuple(names[:budget]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
-from sensorplan.rankers import MaskTraining, rank_by_dynst
+from sensorplan.rankers import RANKERS, MaskTraining, make_history, rank_by_dynst
 from sensorplan.recipe import Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
@@ -54,14 +54,35 @@ def prepare(recipe: Recipe, stage: Stage) -> Prepared:
 
 
 def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[MaskTraining, Evidence]:
-    """Train the mask, and judge it on later time; the forecaster goes on training."""
+    """Train the mask, or rank by a baseline, and judge the plan on later time.
+
+    DynST trains the forecaster further; a baseline leaves it as it was.
+
+    Raises:
+        DataError: The data lacks what the baseline needs.
+    """
     trainer, mask = prepared.trainer, recipe.mask
-    with stage("train mask", mask.steps) as done:
-        trained = rank_by_dynst(trainer, mask, prepared.budget, done)
+    if mask.method == "dynst":
+        with stage("train mask", mask.steps) as done:
+            trained = rank_by_dynst(trainer, mask, prepared.budget, done)
+    else:
+        with stage("rank", 1):
+            trained = _rank_by_baseline(prepared, recipe)
     with stage("fine-tune and score", 1):
         unit = error_unit(prepared.data)
         evidence = gather_evidence(trainer, trained.mask, trained.oscillation, unit)
     return trained, evidence
+
+
+def _rank_by_baseline(prepared: Prepared, recipe: Recipe) -> MaskTraining:
+    geometry = prepared.data.geometry
+    history = make_history(
+        prepared.trainer.windows,
+        geographic=geometry is not None and geometry.crs is not None,
+        seed=recipe.run.seed,
+    )
+    ranking = RANKERS[recipe.mask.method](history)
+    return MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
 
 
 def error_unit(data: SensorData) -> str:

@@ -1,5 +1,27 @@
-"""Rankers: from the history of a network to an order of its regions."""
+"""Rankers: from the history of a network to an order of its regions.
+
+DynST trains its mask with the forecaster; every other ranker is a function of the history alone, in
+`RANKERS` by the name that ``--method`` takes.
+"""
 
 from sensorplan.rankers.dynst import MaskTraining, rank_by_dynst
+from sensorplan.rankers.facility_location import rank_by_facility_location
+from sensorplan.rankers.forecast_aware import rank_by_forecast
+from sensorplan.rankers.history import History, Ranker, make_history
+from sensorplan.rankers.k_centre import rank_by_k_centre
+from sensorplan.rankers.posterior_variance import rank_by_posterior_variance
+from sensorplan.rankers.qr_pivoting import rank_by_qr
+from sensorplan.rankers.random_order import rank_at_random
+from sensorplan.rankers.variance import rank_by_variance
 
-__all__ = ["MaskTraining", "rank_by_dynst"]
+RANKERS: dict[str, Ranker] = {
+    "random": rank_at_random,
+    "variance": rank_by_variance,
+    "qr": rank_by_qr,
+    "k-centre": rank_by_k_centre,
+    "posterior-variance": rank_by_posterior_variance,
+    "forecast-aware": rank_by_forecast,
+    "facility-location": rank_by_facility_location,
+}
+
+__all__ = ["RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]

@@ -10,6 +10,18 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+Method = Literal[
+    "dynst",
+    "random",
+    "variance",
+    "qr",
+    "k-centre",
+    "posterior-variance",
+    "forecast-aware",
+    "facility-location",
+]
+"""DynST, or the name of a baseline ranker."""
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 AsText = Annotated[str, BeforeValidator(str)]
@@ -59,6 +71,7 @@ class MaskSettings(Section):
     """How many sensors go, and how the mask is trained (DynST, arXiv 2403.02914).
 
     Attributes:
+        method: What ranks the sensors (docs/rankers.md); all but the next two are for DynST alone.
         sparsity: Share of the regions to switch off; without sparsity and budget, 0.5.
         budget: Number of regions to keep, instead of a sparsity.
         rounds: Rounds of pruning.
@@ -70,6 +83,7 @@ class MaskSettings(Section):
         probe: Windows that each importance is averaged over; None: 256, fewer over 1,024 regions.
     """
 
+    method: Method = "dynst"
     sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8

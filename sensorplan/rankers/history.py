@@ -1,0 +1,136 @@
+"""What a baseline ranker may know: the history up to the end of validation, never the test stretch.
+
+Rankers pool channels: each channel of a step counts as a further sample of the regions, so that one
+covariance ``[region, region]`` serves them all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+
+import numpy as np
+
+from sensorplan.errors import DataError
+from sensorplan.plan import Ranking
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.windows import Windows
+
+
+@dataclass(frozen=True)
+class History:
+    """A network as a baseline ranker sees it.
+
+    Attributes:
+        anomalies: ``[time, region, channel]`` standardised, 0 where missing.
+        valid: ``[time, region, channel]`` True where observed.
+        scale: ``[region, channel]`` unit of an error / one standardised anomaly.
+        positions: ``[region, 2]`` latitude and longitude in degrees, or planar y and x; NaN where
+            unknown; None without positions.
+        geographic: True when `positions` are degrees.
+        horizon: Steps of future in a window.
+        seed: Of every random choice.
+    """
+
+    anomalies: Floats
+    valid: Bools
+    scale: Floats
+    positions: Floats | None
+    geographic: bool
+    horizon: int
+    seed: int
+
+    @property
+    def regions(self) -> int:
+        """Number of regions."""
+        return int(self.anomalies.shape[1])
+
+    @property
+    def observed(self) -> Bools:
+        """``[region]`` True where anything was observed."""
+        return np.asarray(self.valid.any(axis=(0, 2)))
+
+    def pooled(self, first: int = 0, end: int | None = None) -> tuple[Floats, Bools]:
+        """``[time * channel, region]`` anomalies and valid of the steps from `first` to `end`."""
+        values = self.anomalies[first:end].transpose(0, 2, 1).reshape(-1, self.regions)
+        valid = self.valid[first:end].transpose(0, 2, 1).reshape(-1, self.regions)
+        return values, valid
+
+    def coordinates(self, method: str) -> Floats:
+        """Positions in which straight distance orders regions as the way between them does.
+
+        Returns:
+            ``[region, 3]`` on the unit sphere, or ``[region, 2]`` in the plane; NaN where unknown.
+
+        Raises:
+            DataError: There are no positions.
+        """
+        if self.positions is None or not np.isfinite(self.positions).all(axis=1).any():
+            raise DataError(f"--method {method} needs positions of the sensors; the data has none")
+        if not self.geographic:
+            return self.positions
+        latitude, longitude = np.radians(self.positions.astype(float)).T
+        return np.column_stack(
+            [
+                np.cos(latitude) * np.cos(longitude),
+                np.cos(latitude) * np.sin(longitude),
+                np.sin(latitude),
+            ]
+        )
+
+
+Ranker = Callable[[History], Ranking]
+
+
+def make_history(windows: Windows, *, geographic: bool, seed: int) -> History:
+    """The history of the windows up to the end of validation.
+
+    Args:
+        windows: The series of all regions.
+        geographic: True when their positions are degrees.
+        seed: Of every random choice.
+    """
+    end = windows.split.bounds[1]
+    return History(
+        anomalies=windows.anomalies[:end].cpu().numpy(),
+        valid=windows.valid[:end].cpu().numpy(),
+        scale=windows.error_scale.cpu().numpy(),
+        positions=windows.positions,
+        geographic=geographic,
+        horizon=windows.split.horizon,
+        seed=seed,
+    )
+
+
+def observed_first(choose: Callable[[History], tuple[Ints, Floats]]) -> Ranker:
+    """Make a ranker of a function that orders regions which were all observed.
+
+    Regions that were never observed come last in index order, with importance 0.
+
+    Args:
+        choose: From a history to the order of its regions, best first, and the gain of each rank.
+            Importance is the gain as a share of the largest, held from rising along the order.
+    """
+
+    @wraps(choose)
+    def rank(history: History) -> Ranking:
+        observed = np.flatnonzero(history.observed)
+        order, gains = choose(_only(history, observed))
+        falling = np.minimum.accumulate(np.maximum(gains, 0).astype(float))
+        importance = np.zeros(history.regions)
+        importance[observed[order]] = falling / falling[0] if falling[0] > 0 else 0.0
+        return Ranking(
+            np.concatenate([observed[order], np.flatnonzero(~history.observed)]), importance
+        )
+
+    return rank
+
+
+def _only(history: History, regions: Ints) -> History:
+    """The history of some regions alone."""
+    return replace(
+        history,
+        anomalies=history.anomalies[:, regions],
+        valid=history.valid[:, regions],
+        scale=history.scale[regions],
+        positions=None if history.positions is None else history.positions[regions],
+    )
