@@ -1,10 +1,13 @@
 """Small data sets that a test asks for by what matters to it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from sensorplan.rankers import History, make_history
 from sensorplan.recipe import TrainingSettings, WindowSettings
 from sensorplan.regions import Regions, nodalize, patchify
 from sensorplan.sensors import Channel, Geometry, SensorData, Source, TimeAxis
@@ -116,3 +119,14 @@ def make_trainer(
 ) -> Trainer:
     """An untrained trainer."""
     return Trainer(cut_windows(data, **window), TrainingSettings(batch_size=batch_size), seed)
+
+
+def make_history_of(
+    nodes: int = 12, *, change: Callable[[Any], None] | None = None, seed: int = 0, **options: Any
+) -> History:
+    """The history of a planted network; `change` edits its values ``[time, node, channel]``."""
+    data = make_sensor_data(times=400, nodes=nodes, seed=seed, calendar=None, **options)
+    values = data.values.copy()
+    if change:
+        change(values)
+    return make_history(cut_windows(replace(data, values=values)), geographic=True, seed=seed)

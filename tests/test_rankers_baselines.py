@@ -1,29 +1,17 @@
+"""Each baseline ranker against brute force or by hand."""
+
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
-from factories import cut_windows, make_sensor_data
+from factories import make_history_of
 from scipy.linalg import qr
 
 from sensorplan.errors import DataError
-from sensorplan.rankers import RANKERS, History, make_history
+from sensorplan.rankers import RANKERS, History
 from sensorplan.rankers import moments as moments_module
 from sensorplan.rankers.moments import NUGGET, covariance, network_modes
 from sensorplan.rankers.selection import select_forward
-from sensorplan.recipe.settings import Method
-
-every_ranker = pytest.mark.parametrize("name", RANKERS)
-
-
-def make(nodes=12, *, seed=0, change=None, **options):
-    """The history of a planted network; `change` edits its values ``[time, node, channel]``."""
-    data = make_sensor_data(times=400, nodes=nodes, seed=seed, calendar=None, **options)
-    values = data.values.copy()
-    if change:
-        change(values)
-    windows = cut_windows(replace(data, values=values))
-    return make_history(windows, geographic=True, seed=seed)
 
 
 def make_plain(series, **changes):
@@ -42,83 +30,6 @@ def mixed(times=300, regions=9, sources=4, seed=0):
     return series / series.std(0)
 
 
-def assert_ranks(ranking, regions):
-    assert sorted(ranking.order.tolist()) == list(range(regions))
-    by_rank = ranking.importance[ranking.order]
-    assert np.isfinite(by_rank).all()
-    assert (np.diff(by_rank) <= 0).all()
-    assert by_rank[0] == 1
-    assert by_rank[-1] >= 0
-    for budget in range(regions):
-        assert not (ranking.keep(budget) & ~ranking.keep(budget + 1)).any()
-
-
-def constant(values):
-    values[:, 4] = 7
-
-
-def no_change(values):
-    pass
-
-
-@every_ranker
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("gaps", [0.0, 0.3])
-@pytest.mark.parametrize("change", [no_change, constant])
-def test_a_ranking_is_a_permutation_with_falling_importance(name, channels, gaps, change):
-    assert_ranks(RANKERS[name](make(channels=channels, gaps=gaps, change=change)), 12)
-
-
-@every_ranker
-def test_the_same_history_gives_the_same_ranking(name):
-    one, same = (RANKERS[name](make(gaps=0.2)) for _ in range(2))
-    np.testing.assert_array_equal(one.order, same.order)
-    np.testing.assert_array_equal(one.importance, same.importance)
-
-
-@every_ranker
-def test_regions_never_observed_come_last_in_index_order(name):
-    def never(values):
-        values[:, [7, 2, 5]] = np.nan
-
-    ranking = RANKERS[name](make(change=never))
-    assert_ranks(ranking, 12)
-    assert ranking.order[-3:].tolist() == [2, 5, 7]
-    assert (ranking.importance[[2, 5, 7]] == 0).all()
-
-
-@every_ranker
-@pytest.mark.parametrize("nodes", [2, 3])
-def test_the_smallest_networks_are_ranked(name, nodes):
-    assert_ranks(RANKERS[name](make(nodes, drivers=1)), nodes)
-
-
-@every_ranker
-def test_the_test_stretch_is_not_seen(name):
-    def later(values):
-        values[320:] = np.random.default_rng(9).normal(size=values[320:].shape)
-
-    one, other = RANKERS[name](make()), RANKERS[name](make(change=later))
-    np.testing.assert_array_equal(one.order, other.order)
-    np.testing.assert_array_equal(one.importance, other.importance)
-
-
-@every_ranker
-def test_a_large_network_is_ranked_without_a_matrix_of_all_pairs(name, monkeypatch):
-    """By leading modes; as if 20 regions were many."""
-    monkeypatch.setattr(moments_module, "ALL_PAIRS", 20)
-    monkeypatch.setattr("sensorplan.rankers.forecast_aware.ALL_PAIRS", 20)
-    monkeypatch.setattr(moments_module, "MODES_OF_LARGE", 6)
-    monkeypatch.setattr(
-        moments_module, "covariance", lambda history: pytest.fail("a matrix of all pairs")
-    )
-    assert_ranks(RANKERS[name](make(40, gaps=0.1)), 40)
-
-
-def test_the_recipe_knows_every_ranker():
-    assert get_args(Method) == ("dynst", *RANKERS)
-
-
 def test_random_goes_by_the_seed():
     history = make_plain(mixed())
     orders = {tuple(RANKERS["random"](replace(history, seed=seed)).order) for seed in range(5)}
@@ -126,7 +37,7 @@ def test_random_goes_by_the_seed():
 
 
 def test_variance_is_in_the_unit_of_the_data():
-    """Standardised, all have much the same; the third has few values, the fourth few and large."""
+    """Standardised, all vary alike; the last two have few values, which must not count as calm."""
     series = np.tile([[1.0, 1, 1, 1], [-1, -1, -1, -1]], (20, 1))
     series[4:, 2:] = np.nan
     history = make_plain(series, scale=np.array([[2.0], [1], [3], [0.5]]))
@@ -174,10 +85,11 @@ def test_k_centre_puts_regions_without_a_position_last():
     assert ranking.importance[1] == 0
 
 
+@pytest.mark.parametrize("name", ["k-centre", "removal-bias"])
 @pytest.mark.parametrize("places", [None, np.full((9, 2), np.nan)])
-def test_k_centre_needs_positions(places):
-    with pytest.raises(DataError, match=r"--method k-centre needs positions .*the data has none"):
-        RANKERS["k-centre"](make_plain(mixed(), positions=places))
+def test_positions_are_asked_for(name, places):
+    with pytest.raises(DataError, match=f"--method {name} needs positions .*the data has none"):
+        RANKERS[name](make_plain(mixed(), positions=places))
 
 
 def greedy(regions, left_of):
@@ -221,14 +133,14 @@ def test_forward_selection_of_targets_is_brute_force_greedy():
 def test_forecast_aware_finds_the_planted_drivers():
     """One mix may come before them; what explains the present best are other mixes."""
     for seed in range(5):
-        history = make(seed=seed)
+        history = make_history_of(seed=seed)
         assert RANKERS["forecast-aware"](history).keep(4)[:3].all()
         assert not RANKERS["posterior-variance"](history).keep(4)[:3].all()
 
 
 def test_forecast_aware_finds_the_drivers_of_a_large_network_too(monkeypatch):
     """Exactly, and by leading modes."""
-    history = make(60, gaps=0.2)
+    history = make_history_of(60, gaps=0.2)
     assert RANKERS["forecast-aware"](history).keep(5)[:3].all()
     monkeypatch.setattr(moments_module, "ALL_PAIRS", 20)
     monkeypatch.setattr("sensorplan.rankers.forecast_aware.ALL_PAIRS", 20)
@@ -246,6 +158,77 @@ def test_facility_location_is_brute_force_greedy():
     ranking = RANKERS["facility-location"](history)
     assert ranking.order.tolist() == order
     np.testing.assert_allclose(ranking.importance[order], gains / gains[0], atol=1e-4)
+
+
+def test_mutual_information_is_brute_force_greedy():
+    history = make_plain(mixed())
+    noisy = covariance(history) + NUGGET * np.eye(9)
+
+    def entropy(j, given):
+        """Of region j given others, up to a constant."""
+        told = noisy[j, given] @ np.linalg.solve(noisy[np.ix_(given, given)], noisy[given, j])
+        return np.log(noisy[j, j] - told) / 2
+
+    order, gains, rest = [], [], list(range(9))
+    while rest:
+        gain = [entropy(j, order) - entropy(j, [i for i in rest if i != j]) for j in rest]
+        best = int(np.argmax(np.round(gain, 9)))
+        gains.append(gain[best])
+        order.append(rest.pop(best))
+    ranking = RANKERS["mutual-information"](history)
+    assert ranking.order.tolist() == order
+    falling = np.minimum.accumulate(np.maximum(gains, 0)) / gains[0]
+    np.testing.assert_allclose(ranking.importance[order], falling, atol=1e-9)
+    assert falling[3] > 0
+
+
+def test_mutual_information_names_its_limit(monkeypatch):
+    monkeypatch.setattr("sensorplan.rankers.mutual_information.MOST", 8)
+    message = r"--method mutual-information takes up to 8 sensors .*; the data has 9"
+    with pytest.raises(DataError, match=message):
+        RANKERS["mutual-information"](make_plain(mixed()))
+
+
+def test_removal_bias_is_brute_force_elimination():
+    """With gaps, more regions than neighbours, and a scale of each region."""
+    rng = np.random.default_rng(0)
+    series, places, scale = mixed(times=60, regions=10), rng.random((10, 2)), rng.random((10, 1))
+    series[rng.random(series.shape) < 0.4] = np.nan
+    observed = series * scale[:, 0]
+    left, removed, errors = list(range(10)), [], []
+    while left:
+        own = []
+        for j in left:
+            distance = np.linalg.norm(places - places[j], axis=1)
+            near = sorted((i for i in left if i != j), key=lambda i: distance[i])[:5]
+            misses = []
+            for row in observed[np.isfinite(observed[:, j])]:
+                weight = {i: distance[i] ** -2 for i in near if np.isfinite(row[i])}
+                guess = sum(w * row[i] for i, w in weight.items()) / (sum(weight.values()) or 1)
+                misses.append(row[j] - guess)
+            own.append(np.sqrt(np.mean(np.square(misses))))
+        errors.append(min(own))
+        removed.append(left.pop(int(np.argmin(own))))
+    ranking = RANKERS["removal-bias"](make_plain(series, positions=places, scale=scale))
+    assert ranking.order.tolist() == removed[::-1]
+    held = np.maximum.accumulate(errors) / max(errors)
+    np.testing.assert_allclose(ranking.importance[removed], held, rtol=1e-5)
+
+
+def test_removal_bias_drops_the_middle_of_a_gradient_first():
+    """Region 2 is the mean of 1 and 3, region 4 like none, region 5 nowhere.
+
+    At the end two are left that stand in for each other equally badly: the lower index ranks first.
+    """
+    rng = np.random.default_rng(0)
+    ends = rng.normal(size=(500, 2))
+    series = np.column_stack([ends @ [1 - x, x] for x in (0, 0.4, 0.5, 0.6)])
+    series = np.column_stack([series, 3 * rng.normal(size=(500, 2))])
+    places = np.array([[0, 0], [0, 0.4], [0, 0.5], [0, 0.6], [0, 1], [np.nan, np.nan]])
+    ranking = RANKERS["removal-bias"](make_plain(series, positions=places))
+    assert ranking.order[1] == 4
+    assert ranking.order[-2:].tolist() == [2, 5]
+    assert ranking.importance[5] == 0
 
 
 def test_a_gappy_region_is_not_taken_for_uninformative():

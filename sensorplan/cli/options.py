@@ -32,7 +32,8 @@ Method = Annotated[
     typer.Option(
         metavar="NAME",
         help="What ranks the sensors: dynst (default), random, variance, qr, k-centre, "
-        "posterior-variance, forecast-aware or facility-location.",
+        "posterior-variance, forecast-aware, facility-location, mutual-information or "
+        "removal-bias.",
     ),
 ]
 Variable = Annotated[

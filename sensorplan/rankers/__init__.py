@@ -9,9 +9,11 @@ from sensorplan.rankers.facility_location import rank_by_facility_location
 from sensorplan.rankers.forecast_aware import rank_by_forecast
 from sensorplan.rankers.history import History, Ranker, make_history
 from sensorplan.rankers.k_centre import rank_by_k_centre
+from sensorplan.rankers.mutual_information import rank_by_mutual_information
 from sensorplan.rankers.posterior_variance import rank_by_posterior_variance
 from sensorplan.rankers.qr_pivoting import rank_by_qr
 from sensorplan.rankers.random_order import rank_at_random
+from sensorplan.rankers.removal_bias import rank_by_removal_bias
 from sensorplan.rankers.variance import rank_by_variance
 
 RANKERS: dict[str, Ranker] = {
@@ -22,6 +24,8 @@ RANKERS: dict[str, Ranker] = {
     "posterior-variance": rank_by_posterior_variance,
     "forecast-aware": rank_by_forecast,
     "facility-location": rank_by_facility_location,
+    "mutual-information": rank_by_mutual_information,
+    "removal-bias": rank_by_removal_bias,
 }
 
 __all__ = ["RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]

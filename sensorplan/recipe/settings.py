@@ -19,6 +19,8 @@ Method = Literal[
     "posterior-variance",
     "forecast-aware",
     "facility-location",
+    "mutual-information",
+    "removal-bias",
 ]
 """DynST, or the name of a baseline ranker."""
 

@@ -1,0 +1,90 @@
+"""What holds for every baseline ranker."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from factories import make_history_of
+
+from sensorplan.rankers import RANKERS
+from sensorplan.rankers import moments as moments_module
+from sensorplan.recipe.settings import Method
+
+every_ranker = pytest.mark.parametrize("name", RANKERS)
+
+
+def assert_ranks(ranking, regions):
+    assert sorted(ranking.order.tolist()) == list(range(regions))
+    by_rank = ranking.importance[ranking.order]
+    assert np.isfinite(by_rank).all()
+    assert (np.diff(by_rank) <= 0).all()
+    assert by_rank[0] == 1
+    assert by_rank[-1] >= 0
+    for budget in range(regions):
+        assert not (ranking.keep(budget) & ~ranking.keep(budget + 1)).any()
+
+
+def constant(values):
+    values[:, 4] = 7
+
+
+def no_change(values):
+    pass
+
+
+@every_ranker
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("gaps", [0.0, 0.3])
+@pytest.mark.parametrize("change", [no_change, constant])
+def test_a_ranking_is_a_permutation_with_falling_importance(name, channels, gaps, change):
+    assert_ranks(RANKERS[name](make_history_of(channels=channels, gaps=gaps, change=change)), 12)
+
+
+@every_ranker
+def test_the_same_history_gives_the_same_ranking(name):
+    one, same = (RANKERS[name](make_history_of(gaps=0.2)) for _ in range(2))
+    np.testing.assert_array_equal(one.order, same.order)
+    np.testing.assert_array_equal(one.importance, same.importance)
+
+
+@every_ranker
+def test_regions_never_observed_come_last_in_index_order(name):
+    def never(values):
+        values[:, [7, 2, 5]] = np.nan
+
+    ranking = RANKERS[name](make_history_of(change=never))
+    assert_ranks(ranking, 12)
+    assert ranking.order[-3:].tolist() == [2, 5, 7]
+    assert (ranking.importance[[2, 5, 7]] == 0).all()
+
+
+@every_ranker
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_the_smallest_networks_are_ranked(name, nodes):
+    assert_ranks(RANKERS[name](make_history_of(nodes, drivers=1)), nodes)
+
+
+@every_ranker
+def test_the_test_stretch_is_not_seen(name):
+    def later(values):
+        values[320:] = np.random.default_rng(9).normal(size=values[320:].shape)
+
+    one, other = RANKERS[name](make_history_of()), RANKERS[name](make_history_of(change=later))
+    np.testing.assert_array_equal(one.order, other.order)
+    np.testing.assert_array_equal(one.importance, other.importance)
+
+
+@pytest.mark.parametrize("name", [name for name in RANKERS if name != "mutual-information"])
+def test_a_large_network_is_ranked_without_a_matrix_of_all_pairs(name, monkeypatch):
+    """By leading modes; as if 20 regions were many."""
+    monkeypatch.setattr(moments_module, "ALL_PAIRS", 20)
+    monkeypatch.setattr("sensorplan.rankers.forecast_aware.ALL_PAIRS", 20)
+    monkeypatch.setattr(moments_module, "MODES_OF_LARGE", 6)
+    monkeypatch.setattr(
+        moments_module, "covariance", lambda history: pytest.fail("a matrix of all pairs")
+    )
+    assert_ranks(RANKERS[name](make_history_of(40, gaps=0.1)), 40)
+
+
+def test_the_recipe_knows_every_ranker():
+    assert get_args(Method) == ("dynst", *RANKERS)
