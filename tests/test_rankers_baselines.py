@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from factories import make_history_of
+from factories import cut_windows, make_history_of, make_sensor_data
 from scipy.linalg import qr
 
 from sensorplan.errors import DataError
-from sensorplan.rankers import RANKERS, History
+from sensorplan.rankers import RANKERS, History, make_history
 from sensorplan.rankers import moments as moments_module
 from sensorplan.rankers.moments import NUGGET, covariance, network_modes
 from sensorplan.rankers.selection import select_forward
@@ -46,10 +46,29 @@ def test_variance_is_in_the_unit_of_the_data():
     np.testing.assert_allclose(ranking.importance, [4 / 9, 1 / 9, 1, 0.25 / 9])
 
 
+def test_variance_is_the_mean_of_the_channels_that_were_observed():
+    series = np.tile([[1.0], [-1]], (20, 2))[..., None] * [2, 3]
+    series[:, 0, 1] = 0
+    valid = np.ones(series.shape, bool)
+    valid[:, 0, 1] = False
+    history = History(series, valid, np.ones((2, 2)), None, False, 2, 0)
+    np.testing.assert_allclose(RANKERS["variance"](history).importance, [4 / 6.5, 1])
+
+
+def test_the_history_ends_with_validation():
+    windows = cut_windows(make_sensor_data(times=400, gaps=0.2))
+    history = make_history(windows, geographic=False, seed=3)
+    assert len(history.anomalies) == windows.split.bounds[1] == 320
+    np.testing.assert_array_equal(history.anomalies, windows.anomalies[:320].numpy())
+    np.testing.assert_array_equal(history.valid, windows.valid[:320].numpy())
+    np.testing.assert_array_equal(history.scale, windows.error_scale.numpy())
+    assert (history.horizon, history.geographic, history.seed) == (2, False, 3)
+
+
 def test_qr_takes_the_pivots_of_the_leading_modes():
     history = make_plain(mixed())
     strength, shapes = np.linalg.eigh(covariance(history))
-    leading = shapes[:, strength > strength.mean() + NUGGET]
+    leading = shapes[:, strength > strength.mean() + NUGGET][:, ::-1].round(9)
     count = leading.shape[1]
     assert 1 < count < 9
     ranking = RANKERS["qr"](history)

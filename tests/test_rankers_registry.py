@@ -1,5 +1,7 @@
 """What holds for every baseline ranker."""
 
+import re
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -58,6 +60,16 @@ def test_regions_never_observed_come_last_in_index_order(name):
     assert (ranking.importance[[2, 5, 7]] == 0).all()
 
 
+@pytest.mark.parametrize("name", sorted(set(RANKERS) - {"random", "k-centre", "removal-bias"}))
+@pytest.mark.parametrize("seed", range(4))
+def test_of_regions_with_the_same_series_the_lowest_index_comes_first(name, seed):
+    def copied(values):
+        values[:, [5, 9]] = values[:, [1]]
+
+    order = RANKERS[name](make_history_of(seed=seed, change=copied)).order.tolist()
+    assert order.index(1) < min(order.index(5), order.index(9))
+
+
 @every_ranker
 @pytest.mark.parametrize("nodes", [2, 3])
 def test_the_smallest_networks_are_ranked(name, nodes):
@@ -88,3 +100,8 @@ def test_a_large_network_is_ranked_without_a_matrix_of_all_pairs(name, monkeypat
 
 def test_the_recipe_knows_every_ranker():
     assert get_args(Method) == ("dynst", *RANKERS)
+
+
+def test_the_documentation_has_every_ranker():
+    table = (Path(__file__).parents[1] / "docs/rankers.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE)) == get_args(Method)

@@ -12,6 +12,8 @@ from sensorplan.rankers.history import History, observed_first
 from sensorplan.rankers.moments import network_modes
 from sensorplan.sensors import Floats, Ints
 
+DECIMALS = 9  # of a mode: so that regions with the same series tie
+
 
 @observed_first
 def rank_by_qr(history: History) -> tuple[Ints, Floats]:
@@ -25,12 +27,26 @@ def rank_by_qr(history: History) -> tuple[Ints, Floats]:
     average = ((modes.loadings**2).sum(1) + modes.noise).mean()
     leading = np.arange(len(strength))[::-1][: max(1, int((strength > average).sum()))]
     shapes = (modes.loadings @ turn[:, leading]) / np.sqrt(np.maximum(strength[leading], 1e-12))
+    shapes = shapes.round(DECIMALS) + 0.0  # no negative zero
+    alike = np.unique(shapes, axis=0, return_inverse=True)[1].ravel()
     left = np.arange(history.regions)
     order, gains = [], []
     while len(left):
         upper, pivots = qr(shapes[left].T, mode="r", pivoting=True)
-        taken = pivots[: min(len(leading), len(left))]
+        taken = _lowest_first(pivots, alike[left])[: len(leading)]
         order.append(left[taken])
         gains.append(np.abs(np.diag(upper))[: len(taken)])
         left = np.delete(left, taken)
     return np.concatenate(order), np.concatenate(gains)
+
+
+def _lowest_first(pivots: Ints, alike: Ints) -> Ints:
+    """Pivots in which regions that are alike come by index; LAPACK moves columns about.
+
+    Args:
+        pivots: ``[rank]`` regions.
+        alike: ``[region]`` the same number for regions of the same modes.
+    """
+    sorted_pivots = np.empty_like(pivots)
+    sorted_pivots[np.argsort(alike[pivots], kind="stable")] = np.argsort(alike, kind="stable")
+    return sorted_pivots

@@ -5,6 +5,8 @@ import numpy as np
 from sensorplan.rankers.moments import Modes
 from sensorplan.sensors import Floats, Ints
 
+ROUNDING = 1e-9  # of a gain: what is nearer is a tie
+
 
 def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
     """Order regions so that each one leaves the least variance of the targets unexplained.
@@ -29,7 +31,7 @@ def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
     left = np.zeros(len(f))  # -inf once taken
     for rank in range(len(f)):
         gain = np.maximum(shared, 0) / (np.maximum(variance, 0) + noise) + left
-        best = int(np.argmax(gain))
+        best = int(np.argmax(gain >= (1 - ROUNDING) * gain.max()))
         order[rank], gains[rank] = best, gain[best]
         left[best] = -np.inf
         weight = posterior @ f[best] / np.sqrt(max(variance[best], 0) + noise[best])

@@ -10,10 +10,11 @@ from sensorplan.sensors import Floats, Ints
 def rank_by_variance(history: History) -> tuple[Ints, Floats]:
     """Order regions by the variance of their anomalies, in the unit of the errors squared.
 
-    With several channels it is their mean; importance is the share of the largest variance.
+    With several channels it is the mean over those observed. Importance is the share of the largest
+    variance.
     """
-    count = np.maximum(history.valid.sum(0), 1)  # [region, channel]
-    own = (history.anomalies.astype(float) ** 2).sum(0) / count * history.scale**2
-    variance = own.mean(1)
+    count = history.valid.sum(0)  # [region, channel]
+    own = (history.anomalies.astype(float) ** 2).sum(0) / np.maximum(count, 1) * history.scale**2
+    variance = own.sum(1) / (count > 0).sum(1)
     order = np.argsort(-variance, kind="stable")
     return order, variance[order]
