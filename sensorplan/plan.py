@@ -72,6 +72,7 @@ class Plan(_Record):
         dropped: Names of the dropped regions, best first.
         split: How time was cut: ``train``, ``validation`` and ``test``, each with first and last
             time and its windows.
+        candidates: Loss of each mask that competed, by name (docs/plan-folder.md).
         settings: Every setting of the run, as its recipe.
     """
 
@@ -84,6 +85,7 @@ class Plan(_Record):
     data: DataRecord
     split: dict[str, Any]
     seed: int
+    candidates: dict[str, float] = {}
     metrics: Metrics
     warnings: tuple[str, ...]
     timings: dict[str, float]

@@ -8,6 +8,7 @@ from factories import make_sensor_data, make_trainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensorplan.plan import Ranking
 from sensorplan.rankers import rank_by_dynst
 from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
 from sensorplan.rankers.dynst.search import _keep_better, _prune, _swap
@@ -191,6 +192,40 @@ def test_the_loss_decides_on_prunings(monkeypatch):
 
     monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: 1.0 + together(mask))
     assert together(_prune(trainer, np.ones(12, bool), 6, 16)) == 0
+
+
+def favouring(trainer, monkeypatch, wanted, loss):
+    """Every mask has the loss 1 but one."""
+
+    def mask_loss(mask, starts):
+        return loss if (mask == wanted).all() else 1.0
+
+    monkeypatch.setattr(trainer, "mask_loss", mask_loss)
+
+
+def challenger(*first):
+    rest = [region for region in range(12) if region not in first]
+    return Ranking(np.array([*first, *rest]), np.linspace(1, 0, 12))
+
+
+@pytest.mark.parametrize(("loss", "taken"), [(0.5, True), (2.0, False)])
+def test_a_challenger_is_taken_if_its_loss_is_lower(monkeypatch, loss, taken):
+    trainer = make_trainer(make_data())
+    theirs = np.isin(np.arange(12), [9, 5, 11])
+    favouring(trainer, monkeypatch, theirs, loss)
+    found = rank_by_dynst(trainer, QUICK, 3, challengers={"other": challenger(9, 5, 11)})
+    assert (found.mask == theirs).all() == taken
+    assert set(found.ranking.order[:3]) == set(np.flatnonzero(found.mask))
+    assert found.candidates == pytest.approx({"dynst": 0.0, "other": np.log(loss)})
+
+
+def test_a_challenger_keeps_none_that_training_never_observed():
+    data = make_data(12)
+    data.values[:300, 9] = np.nan
+    trainer = make_trainer(data)
+    found = rank_by_dynst(trainer, QUICK, 3, challengers={"other": challenger(9, 5, 11)})
+    assert not found.mask[9]
+    assert found.mask.sum() == 3
 
 
 def test_stretches_are_drawn_by_their_share():

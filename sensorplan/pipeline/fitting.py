@@ -12,7 +12,7 @@ from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
-from sensorplan.pipeline.planning import plan_sensors, prepare
+from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder
 from sensorplan.plan import CurvePoint, DataRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
@@ -144,7 +144,13 @@ def _plan(
         split=split_record(data.time, windows.split),
         seed=recipe.run.seed,
         metrics=evidence.metrics,
-        warnings=(*data.warnings, *_unobserved(regions, windows), *evidence.warnings),
+        warnings=(
+            *data.warnings,
+            *_unobserved(regions, windows),
+            *challenge_note(trained),
+            *evidence.warnings,
+        ),
+        candidates=trained.candidates,
         timings=timings,
         versions={
             "sensorplan": __version__,

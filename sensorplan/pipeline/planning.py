@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
-from sensorplan.rankers import RANKERS, MaskTraining, make_history, rank_by_dynst
+from sensorplan.plan import Ranking
+from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
 from sensorplan.recipe import Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 from sensorplan.training import Trainer, choose_device, prepare_torch
 from sensorplan.windows import make_windows
+
+CHALLENGERS = ("k-centre", "forecast-aware")  # compete with the mask that DynST trains
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """From a stage's name and parts, a context that is told how many of the parts are done."""
@@ -63,26 +66,48 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     """
     trainer, mask = prepared.trainer, recipe.mask
     if mask.method == "dynst":
+        with stage("rank challengers", 1):
+            challengers = _challengers(_history(prepared, recipe))
         with stage("train mask", mask.steps) as done:
-            trained = rank_by_dynst(trainer, mask, prepared.budget, done)
+            trained = rank_by_dynst(trainer, mask, prepared.budget, done, challengers)
     else:
         with stage("rank", 1):
-            trained = _rank_by_baseline(prepared, recipe)
+            ranking = RANKERS[mask.method](_history(prepared, recipe))
+        trained = MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
     with stage("fine-tune and score", 1):
         unit = error_unit(prepared.data)
         evidence = gather_evidence(trainer, trained.mask, trained.oscillation, unit)
     return trained, evidence
 
 
-def _rank_by_baseline(prepared: Prepared, recipe: Recipe) -> MaskTraining:
+def _history(prepared: Prepared, recipe: Recipe) -> History:
     geometry = prepared.data.geometry
-    history = make_history(
+    return make_history(
         prepared.trainer.windows,
         geographic=geometry is not None and geometry.crs is not None,
         seed=recipe.run.seed,
     )
-    ranking = RANKERS[recipe.mask.method](history)
-    return MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
+
+
+def _challengers(history: History) -> dict[str, Ranking]:
+    """Rankings that take seconds: an even cover where there are positions, and the future told."""
+    return {
+        name: RANKERS[name](history) for name in CHALLENGERS if history.placed or name != "k-centre"
+    }
+
+
+def challenge_note(trained: MaskTraining) -> list[str]:
+    """A plain sentence when a challenger's mask was taken."""
+    if not trained.candidates:
+        return []
+    best = min(trained.candidates, key=lambda name: trained.candidates[name])
+    if best == OWN:
+        return []
+    own, other = (50 * trained.candidates[name] for name in (OWN, best))  # half: RMSE, not square
+    return [
+        f"the mask of {best} was taken: on training and validation its forecast error is "
+        f"{other:+.1f} % against all sensors, that of the trained mask {own:+.1f} %"
+    ]
 
 
 def error_unit(data: SensorData) -> str:

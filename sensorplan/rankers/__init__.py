@@ -4,7 +4,7 @@ DynST trains its mask with the forecaster; every other ranker is a function of t
 `RANKERS` by the name that ``--method`` takes.
 """
 
-from sensorplan.rankers.dynst import MaskTraining, rank_by_dynst
+from sensorplan.rankers.dynst import OWN, MaskTraining, rank_by_dynst
 from sensorplan.rankers.facility_location import rank_by_facility_location
 from sensorplan.rankers.forecast_aware import rank_by_forecast
 from sensorplan.rankers.history import History, Ranker, make_history
@@ -28,4 +28,4 @@ RANKERS: dict[str, Ranker] = {
     "removal-bias": rank_by_removal_bias,
 }
 
-__all__ = ["RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]
+__all__ = ["OWN", "RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]

@@ -49,6 +49,11 @@ class History:
         """``[region]`` True where anything was observed."""
         return np.asarray(self.valid.any(axis=(0, 2)))
 
+    @property
+    def placed(self) -> bool:
+        """Whether any region has a position."""
+        return self.positions is not None and bool(np.isfinite(self.positions).all(axis=1).any())
+
     def pooled(self, first: int = 0, end: int | None = None) -> tuple[Floats, Bools]:
         """``[time * channel, region]`` anomalies and valid of the steps from `first` to `end`."""
         values = self.anomalies[first:end].transpose(0, 2, 1).reshape(-1, self.regions)
@@ -64,7 +69,7 @@ class History:
         Raises:
             DataError: There are no positions.
         """
-        if self.positions is None or not np.isfinite(self.positions).all(axis=1).any():
+        if self.positions is None or not self.placed:
             raise DataError(f"--method {method} needs positions of the sensors; the data has none")
         if not self.geographic:
             return self.positions

@@ -4,6 +4,6 @@
 `probing` what a region is worth.
 """
 
-from sensorplan.rankers.dynst.search import MaskTraining, rank_by_dynst
+from sensorplan.rankers.dynst.search import OWN, MaskTraining, rank_by_dynst
 
-__all__ = ["MaskTraining", "rank_by_dynst"]
+__all__ = ["OWN", "MaskTraining", "rank_by_dynst"]

@@ -1,14 +1,15 @@
 """The training of the mask: pruned in rounds, then dropped and regrown.
 
 A forecaster that was trained under random masks of all sizes and the mask's weights θ are trained
-on together, while the mask is pruned in rounds and regions are dropped and regrown. From the mask
-at the budget the ranking is read off both ways, by eliminating the kept regions in rounds and
-growing back the pruned ones, without more training.
+on together, while the mask is pruned in rounds and regions are dropped and regrown. Where history
+is short the search can overfit: the masks of challengers are judged by the same loss, and the best
+is taken. From the mask at the budget the ranking is read off both ways, by eliminating the kept
+regions in rounds and growing back the pruned ones, without more training.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +23,8 @@ from sensorplan.sensors import Bools
 from sensorplan.training import Snapshot, Trainer, fitting_windows
 
 NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
+OWN = "dynst"  # among the candidates, the trained mask
+FINAL_WINDOWS = 4  # times as many decide between the candidates as in a probe
 SPACINGS = (2.0, 6.0, 20.0)  # see `masking.prune_apart`, one a proposal
 
 
@@ -34,11 +37,14 @@ class MaskTraining:
         ranking: The order of all regions; its first `budget` are those of `mask`.
         oscillation: Share of the kept regions that changed sides more than once after the last
             pruning.
+        candidates: Of the trained mask (`OWN`) and of each challenger, the mean logarithm of its
+            loss over that of all regions; the lowest became `mask`.
     """
 
     mask: Bools
     ranking: Ranking
     oscillation: float
+    candidates: dict[str, float] = field(default_factory=dict)
 
 
 def rank_by_dynst(
@@ -46,6 +52,7 @@ def rank_by_dynst(
     settings: MaskSettings,
     budget: int,
     each_step: Callable[[int], None] | None = None,
+    challengers: Mapping[str, Ranking] | None = None,
 ) -> MaskTraining:
     """Train the mask down to a budget, from a trainer that was trained under random masks.
 
@@ -57,6 +64,7 @@ def rank_by_dynst(
         settings: Rounds, swaps and penalty.
         budget: Regions to keep.
         each_step: Called after every step with its number from 1.
+        challengers: Other rankings, whose masks at the budget compete with the trained one.
     """
     before = trainer.snapshot()
     observed = trainer.windows.observed
@@ -93,6 +101,13 @@ def rank_by_dynst(
         each_step=update,
         keep_best=False,
     )
+    _keep_better(trainer, before)
+    masks_by_name = {OWN: mask} | {
+        name: _first_observed(ranking, observed, kept)
+        for name, ranking in (challengers or {}).items()
+    }
+    candidates = _judge(trainer, masks_by_name, FINAL_WINDOWS * probed)
+    mask = masks_by_name[min(candidates, key=lambda name: candidates[name])]
     order = np.concatenate(
         [
             eliminate(trainer, mask, probed),
@@ -100,9 +115,26 @@ def rank_by_dynst(
             np.flatnonzero(~observed),
         ]
     )
-    _keep_better(trainer, before)
     ranking = Ranking(order, importance_along(trainer, order))
-    return MaskTraining(ranking.keep(budget), ranking, masking.oscillation(settled))
+    return MaskTraining(ranking.keep(budget), ranking, masking.oscillation(settled), candidates)
+
+
+def _first_observed(ranking: Ranking, observed: Bools, count: int) -> Bools:
+    """``[region]`` mask of the first of a ranking that training observed."""
+    mask = np.zeros(len(observed), bool)
+    mask[ranking.order[observed[ranking.order]][:count]] = True
+    return mask
+
+
+def _judge(trainer: Trainer, masks: Mapping[str, Bools], windows: int) -> dict[str, float]:
+    """Mean logarithm of the loss of each mask over that of all regions, on the same windows."""
+    judged = draw_stretches(trainer, windows)
+    whole = sum(stretch.weight for stretch in judged)
+    everything = relative_loss(trainer, trainer.windows.observed, judged)
+    return {
+        name: (relative_loss(trainer, mask, judged) - everything) / whole
+        for name, mask in masks.items()
+    }
 
 
 def _keep_better(trainer: Trainer, before: Snapshot) -> None:
