@@ -16,15 +16,19 @@ from sensorplan.cli import app
 from sensorplan.errors import DataError, OutputError, RecipeError, TrainingError
 from sensorplan.forecasters import from_bytes
 from sensorplan.pipeline import fit, inspect
+from sensorplan.pipeline.planning import challenge_note
 from sensorplan.plan import Plan, budget_at
-from sensorplan.rankers import RANKERS, make_history
+from sensorplan.rankers import RANKERS, MaskTraining, make_history
 from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
     *("forecaster.safetensors", "recipe.toml"),
 }
-STAGES = ["read", "train forecaster", "train mask", "fine-tune and score", "curve", "write"]
+STAGES = [
+    *("read", "train forecaster", "rank challengers", "train mask", "fine-tune and score"),
+    *("curve", "write"),
+]
 
 
 def write_stations(path, *, times=240, nodes=8, channels=1, positions=True, gaps=0.05, change=None):
@@ -197,6 +201,30 @@ def test_the_written_recipe_repeats_the_run(fitted, tmp_path):
     ).read_bytes()
 
 
+@pytest.mark.parametrize("positions", [True, False])
+def test_challengers_stand_beside_the_trained_mask(tmp_path, positions):
+    recipe = quick(write_stations(tmp_path / "net.nc", positions=positions))
+    plan = fit(recipe, out=tmp_path / "net.plan").plan
+    placed = {"k-centre"} if positions else set()
+    assert plan.candidates.keys() == {"dynst", "forecast-aware"} | placed
+    assert np.isfinite(list(plan.candidates.values())).all()
+    best = min(plan.candidates, key=plan.candidates.get)
+    said = [warning for warning in plan.warnings if f"the mask of {best} was taken" in warning]
+    assert len(said) == (best != "dynst")
+
+
+def test_a_challenger_that_won_is_named():
+    lost = {"dynst": 0.02, "k-centre": 0.03}
+    won = {"dynst": 0.08, "k-centre": 0.01, "forecast-aware": 0.02}
+    notes = [
+        challenge_note(MaskTraining(None, None, 0.0, candidates)) for candidates in ({}, lost, won)
+    ]
+    assert notes[:2] == [[], []]
+    assert len(notes[2]) == 1
+    assert "the mask of k-centre was taken" in notes[2][0]
+    assert "+0.5 % against all sensors, that of the trained mask +4.0 %" in notes[2][0]
+
+
 def test_a_baseline_plans_in_place_of_dynst(tmp_path):
     """From the command line, and again from the recipe that it wrote."""
     path, folder = write_stations(tmp_path / "net.nc"), tmp_path / "qr.plan"
@@ -207,7 +235,7 @@ def test_a_baseline_plans_in_place_of_dynst(tmp_path):
     assert result.exit_code == 0, result.stderr
     plan = Plan.load(folder)
     assert plan.method == plan.settings["mask"]["method"] == "qr"
-    assert plan.timings.keys() == {"read", "train forecaster", "rank", *STAGES[3:]} - {"write"}
+    assert plan.timings.keys() == {"read", "train forecaster", "rank", *STAGES[4:]} - {"write"}
     assert {row["method"] for row in rows_of(folder / "curve.csv")} == {"qr"}
     recipe = load_recipe(folder / "recipe.toml")
     assert (recipe.mask.method, recipe.mask.budget) == ("qr", 3)
