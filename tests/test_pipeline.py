@@ -26,7 +26,7 @@ FILES = {
     *("forecaster.safetensors", "recipe.toml"),
 }
 STAGES = [
-    *("read", "train forecaster", "rank challengers", "train mask", "fine-tune and score"),
+    *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
     *("curve", "write"),
 ]
 
@@ -235,7 +235,7 @@ def test_a_baseline_plans_in_place_of_dynst(tmp_path):
     assert result.exit_code == 0, result.stderr
     plan = Plan.load(folder)
     assert plan.method == plan.settings["mask"]["method"] == "qr"
-    assert plan.timings.keys() == {"read", "train forecaster", "rank", *STAGES[4:]} - {"write"}
+    assert plan.timings.keys() == {*STAGES} - {"train mask", "write"}
     assert {row["method"] for row in rows_of(folder / "curve.csv")} == {"qr"}
     recipe = load_recipe(folder / "recipe.toml")
     assert (recipe.mask.method, recipe.mask.budget) == ("qr", 3)
@@ -251,8 +251,14 @@ def test_a_baseline_plans_in_place_of_dynst(tmp_path):
 
 def test_a_method_that_needs_positions_says_so(tmp_path):
     path = write_stations(tmp_path / "net.nc", positions=False)
+    told = []
     with pytest.raises(DataError, match="--method k-centre needs positions"):
-        fit(quick(path, mask={"method": "k-centre"}), out=tmp_path / "p")
+        fit(
+            quick(path, mask={"method": "k-centre"}),
+            out=tmp_path / "p",
+            progress=lambda stage, done, total: told.append(stage),
+        )
+    assert "train forecaster" not in told  # no minute of training before that is said
     assert not (tmp_path / "p").exists()
 
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
+from sensorplan.rankers import OWN, RANKERS, MaskTraining, make_history, rank_by_dynst
 from sensorplan.recipe import Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 from sensorplan.training import Trainer, choose_device, prepare_torch
-from sensorplan.windows import make_windows
+from sensorplan.windows import Windows, make_windows
 
-CHALLENGERS = ("k-centre", "forecast-aware")  # compete with the mask that DynST trains
+UNPLACED_CHALLENGERS = ("forecast-aware",)  # compete with the mask that DynST trains
+CHALLENGERS = ("k-centre", *UNPLACED_CHALLENGERS)  # where there are positions
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """From a stage's name and parts, a context that is told how many of the parts are done."""
@@ -29,16 +30,19 @@ class Prepared:
         regions: What one mask entry switches.
         budget: Regions to keep.
         trainer: Windows and forecaster.
+        rankings: What baselines made of the history: that of the method, or with DynST those of its
+            challengers.
     """
 
     data: SensorData
     regions: Regions
     budget: int
     trainer: Trainer
+    rankings: dict[str, Ranking]
 
 
 def prepare(recipe: Recipe, stage: Stage) -> Prepared:
-    """Read, cut into windows, and train the forecaster.
+    """Read, cut into windows, rank by baselines, and train the forecaster.
 
     Raises:
         SensorplanError: The data or the settings cannot be used.
@@ -50,29 +54,25 @@ def prepare(recipe: Recipe, stage: Stage) -> Prepared:
         data, regions = read_regions(recipe)
         budget = regions_to_keep(recipe.mask, len(regions))
         windows = make_windows(data, regions, recipe.window, device)
+    with stage("rank by baselines", 1):
+        rankings = _rank_by_baselines(recipe, data, windows)
     with stage("train forecaster", settings.steps) as done:
         trainer = Trainer(windows, settings, recipe.run.seed)
         trainer.train(settings.steps, settings.learning_rate, trainer.random_masks, each_step=done)
-    return Prepared(data, regions, budget, trainer)
+    return Prepared(data, regions, budget, trainer, rankings)
 
 
 def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[MaskTraining, Evidence]:
     """Train the mask, or rank by a baseline, and judge the plan on later time.
 
     DynST trains the forecaster further; a baseline leaves it as it was.
-
-    Raises:
-        DataError: The data lacks what the baseline needs.
     """
     trainer, mask = prepared.trainer, recipe.mask
-    if mask.method == "dynst":
-        with stage("rank challengers", 1):
-            challengers = _challengers(_history(prepared, recipe))
+    if mask.method == OWN:
         with stage("train mask", mask.steps) as done:
-            trained = rank_by_dynst(trainer, mask, prepared.budget, done, challengers)
+            trained = rank_by_dynst(trainer, mask, prepared.budget, done, prepared.rankings)
     else:
-        with stage("rank", 1):
-            ranking = RANKERS[mask.method](_history(prepared, recipe))
+        ranking = prepared.rankings[mask.method]
         trained = MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
     with stage("fine-tune and score", 1):
         unit = error_unit(prepared.data)
@@ -80,20 +80,19 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     return trained, evidence
 
 
-def _history(prepared: Prepared, recipe: Recipe) -> History:
-    geometry = prepared.data.geometry
-    return make_history(
-        prepared.trainer.windows,
-        geographic=geometry is not None and geometry.crs is not None,
+def _rank_by_baselines(recipe: Recipe, data: SensorData, windows: Windows) -> dict[str, Ranking]:
+    """The rankings of the method, or with DynST of the challengers that the data allows.
+
+    Before any training, so that a baseline which cannot take the data says so at once.
+    """
+    history = make_history(
+        windows,
+        geographic=data.geometry is not None and data.geometry.crs is not None,
         seed=recipe.run.seed,
     )
-
-
-def _challengers(history: History) -> dict[str, Ranking]:
-    """Rankings that take seconds: an even cover where there are positions, and the future told."""
-    return {
-        name: RANKERS[name](history) for name in CHALLENGERS if history.placed or name != "k-centre"
-    }
+    method = recipe.mask.method
+    names = (method,) if method != OWN else CHALLENGERS if history.placed else UNPLACED_CHALLENGERS
+    return {name: RANKERS[name](history) for name in names}
 
 
 def challenge_note(trained: MaskTraining) -> list[str]:
