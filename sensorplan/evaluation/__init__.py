@@ -7,6 +7,7 @@ from sensorplan.evaluation.forecasts import (
     forecast_errors,
     persistence_errors,
 )
+from sensorplan.evaluation.ridge import ridge_errors
 
 __all__ = [
     "Evidence",
@@ -15,5 +16,6 @@ __all__ = [
     "forecast_errors",
     "gather_evidence",
     "persistence_errors",
+    "ridge_errors",
     "tuned_errors",
 ]
