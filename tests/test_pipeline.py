@@ -222,7 +222,7 @@ def test_a_challenger_that_won_is_named():
     assert notes[:2] == [[], []]
     assert len(notes[2]) == 1
     assert "the mask of k-centre was taken" in notes[2][0]
-    assert "+0.5 % against all sensors, that of the trained mask +4.0 %" in notes[2][0]
+    assert "by +0.5 %, that of the trained mask by +4.1 % (candidates)" in notes[2][0]
 
 
 def test_a_baseline_plans_in_place_of_dynst(tmp_path):

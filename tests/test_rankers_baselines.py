@@ -172,11 +172,19 @@ def test_facility_location_is_brute_force_greedy():
     whole = covariance(history)
     deviation = np.sqrt(np.diag(whole) + NUGGET)
     likeness = (whole / deviation[:, None] / deviation) ** 2
-    np.fill_diagonal(likeness, 1)
+    np.fill_diagonal(likeness, np.diag(whole) / deviation**2)
     order, gains = greedy(9, lambda chosen: round(-likeness[chosen].max(0, initial=0).sum(), 5))
     ranking = RANKERS["facility-location"](history)
     assert ranking.order.tolist() == order
     np.testing.assert_allclose(ranking.importance[order], gains / gains[0], atol=1e-4)
+
+
+def test_facility_location_puts_a_sensor_that_never_changes_last():
+    series = mixed()
+    series[:, 4] = 0
+    ranking = RANKERS["facility-location"](make_plain(series))
+    assert ranking.order[-1] == 4
+    assert ranking.importance[4] < 1e-4
 
 
 def test_mutual_information_is_brute_force_greedy():

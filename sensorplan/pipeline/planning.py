@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import numpy as np
+
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
 from sensorplan.plan import Ranking
@@ -102,10 +104,10 @@ def challenge_note(trained: MaskTraining) -> list[str]:
     best = min(trained.candidates, key=lambda name: trained.candidates[name])
     if best == OWN:
         return []
-    own, other = (50 * trained.candidates[name] for name in (OWN, best))  # half: RMSE, not square
+    own, other = (100 * np.expm1(trained.candidates[name] / 2) for name in (OWN, best))
     return [
-        f"the mask of {best} was taken: on training and validation its forecast error is "
-        f"{other:+.1f} % against all sensors, that of the trained mask {own:+.1f} %"
+        f"the mask of {best} was taken: on training and validation its RMSE differs from that of "
+        f"all sensors by {other:+.1f} %, that of the trained mask by {own:+.1f} % (candidates)"
     ]
 
 

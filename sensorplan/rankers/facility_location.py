@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 
 from sensorplan.rankers.history import History, observed_first
-from sensorplan.rankers.moments import network_modes
+from sensorplan.rankers.moments import NUGGET, network_modes
 from sensorplan.sensors import Floats, Ints
 
 DECIMALS = 5  # of a gain: two regions most like each other often tie
@@ -23,13 +23,15 @@ def rank_by_facility_location(history: History) -> tuple[Ints, Floats]:
     regions are taken, so one that still leads after it was computed anew is the best.
     """
     modes = network_modes(history)
-    deviation = np.sqrt((modes.loadings**2).sum(1) + modes.noise)
+    variance = (modes.loadings**2).sum(1) + modes.noise
+    deviation = np.sqrt(variance)
+    to_itself = 1 - NUGGET / variance  # near 0 where a sensor never changes
     unit = (modes.loadings / deviation[:, None]).astype(np.float32)
     best = np.zeros(history.regions)  # squared correlation of each region with its best kept one
 
     def likeness(region: int) -> Floats:
         squares: Floats = (unit @ unit[region]) ** 2
-        squares[region] = 1
+        squares[region] = to_itself[region]
         return squares
 
     def gain(region: int) -> float:
