@@ -213,9 +213,11 @@ def test_a_challenger_is_taken_if_its_loss_is_lower(monkeypatch, loss, taken):
     trainer = make_trainer(make_data())
     theirs = np.isin(np.arange(12), [9, 5, 11])
     favouring(trainer, monkeypatch, theirs, loss)
+    monkeypatch.setattr("sensorplan.masking.oscillation", lambda settled: 0.7)
     found = rank_by_dynst(trainer, QUICK, 3, challengers={"other": challenger(9, 5, 11)})
     assert (found.mask == theirs).all() == taken
     assert set(found.ranking.order[:3]) == set(np.flatnonzero(found.mask))
+    assert found.oscillation == (0 if taken else 0.7)  # of the trained mask, not of theirs
     assert found.candidates == pytest.approx({"dynst": 0.0, "other": np.log(loss)})
 
 

@@ -36,7 +36,7 @@ class MaskTraining:
         mask: ``[region]`` the mask at the budget.
         ranking: The order of all regions; its first `budget` are those of `mask`.
         oscillation: Share of the kept regions that changed sides more than once after the last
-            pruning.
+            pruning; 0 where a challenger was taken.
         candidates: Of the trained mask (`OWN`) and of each challenger, the mean logarithm of its
             loss over that of all regions; the lowest became `mask`.
     """
@@ -107,7 +107,9 @@ def rank_by_dynst(
         for name, ranking in (challengers or {}).items()
     }
     candidates = _judge(trainer, masks_by_name, FINAL_WINDOWS * probed)
-    mask = masks_by_name[min(candidates, key=lambda name: candidates[name])]
+    best = min(candidates, key=lambda name: candidates[name])
+    mask = masks_by_name[best]
+    oscillation = masking.oscillation(settled) if best == OWN else 0.0
     order = np.concatenate(
         [
             eliminate(trainer, mask, probed),
@@ -116,7 +118,7 @@ def rank_by_dynst(
         ]
     )
     ranking = Ranking(order, importance_along(trainer, order))
-    return MaskTraining(ranking.keep(budget), ranking, masking.oscillation(settled), candidates)
+    return MaskTraining(ranking.keep(budget), ranking, oscillation, candidates)
 
 
 def _first_observed(ranking: Ranking, observed: Bools, count: int) -> Bools:
