@@ -12,6 +12,7 @@ of the ratio of the two lies below or above 1, else tie. Random is the mean of s
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from measuring import new_parser, say, show, write_figures
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import forecast_errors, ridge_errors
 from sensorplan.metrics import Errors, ratio_interval
-from sensorplan.pipeline.planning import prepare
+from sensorplan.pipeline.planning import baseline_history, prepare
 from sensorplan.plan import Ranking, budget_at
-from sensorplan.rankers import RANKERS, make_history, rank_by_dynst
+from sensorplan.rankers import RANKERS, History, rank_by_dynst
 from sensorplan.recipe import DataSettings, Recipe, override
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
@@ -74,7 +75,7 @@ def measure(recipe: Recipe, sparsities: list[float], judges: list[str]) -> list[
     """
     prepared = prepare(recipe, lambda stage, parts: nullcontext(lambda done: None))
     trainer, early = prepared.trainer, prepared.trainer.snapshot()
-    rankings = baselines(prepared.data.geometry, trainer, recipe.run.seed)
+    rankings = baselines(baseline_history(prepared.data, trainer.windows, recipe.run.seed))
     everything = np.ones(trainer.windows.regions, bool)
     rows = []
     for sparsity in sparsities:
@@ -102,15 +103,14 @@ def measure(recipe: Recipe, sparsities: list[float], judges: list[str]) -> list[
     return rows
 
 
-def baselines(geometry: Any, trainer: Trainer, seed: int) -> dict[str, list[Ranking]]:
+def baselines(history: History) -> dict[str, list[Ranking]]:
     """The rankings of every baseline that the data allows, random several times."""
     rankings: dict[str, list[Ranking]] = {}
-    placed = geometry is not None and geometry.crs is not None
     for name, ranker in RANKERS.items():
-        seeds = range(seed, seed + RANDOM_PLANS) if name == "random" else (seed,)
+        plans = RANDOM_PLANS if name == "random" else 1
         try:
             rankings[name] = [
-                ranker(make_history(trainer.windows, geographic=placed, seed=one)) for one in seeds
+                ranker(replace(history, seed=history.seed + plan)) for plan in range(plans)
             ]
         except SensorplanError as error:
             say(f"{name} is left out: {error}")

@@ -9,7 +9,7 @@ import numpy as np
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANKERS, MaskTraining, make_history, rank_by_dynst
+from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
 from sensorplan.recipe import Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
@@ -87,14 +87,16 @@ def _rank_by_baselines(recipe: Recipe, data: SensorData, windows: Windows) -> di
 
     Before any training, so that a baseline which cannot take the data says so at once.
     """
-    history = make_history(
-        windows,
-        geographic=data.geometry is not None and data.geometry.crs is not None,
-        seed=recipe.run.seed,
-    )
+    history = baseline_history(data, windows, recipe.run.seed)
     method = recipe.mask.method
     names = (method,) if method != OWN else CHALLENGERS if history.placed else UNPLACED_CHALLENGERS
     return {name: RANKERS[name](history) for name in names}
+
+
+def baseline_history(data: SensorData, windows: Windows, seed: int) -> History:
+    """What a baseline ranker may know."""
+    geographic = data.geometry is not None and data.geometry.crs is not None
+    return make_history(windows, geographic=geographic, seed=seed)
 
 
 def challenge_note(trained: MaskTraining) -> list[str]:
