@@ -21,7 +21,7 @@ from measuring import new_parser, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import forecast_errors, ridge_errors
-from sensorplan.metrics import Errors, ratio_interval
+from sensorplan.metrics import Errors, average, ratio_interval
 from sensorplan.pipeline.planning import baseline_history, prepare
 from sensorplan.plan import Ranking, budget_at
 from sensorplan.rankers import RANKERS, History, rank_by_dynst
@@ -126,17 +126,12 @@ def judged(judge: str, trainer: Trainer, masks: list[Bools]) -> Errors:
         else forecast_errors(windows, windows.split.test, trainer.forecast(mask))
         for mask in masks
     ]
-    return Errors(
-        np.mean([errors.squares for errors in found], axis=0),
-        np.mean([errors.absolutes for errors in found], axis=0),
-        found[0].count,
-    )
+    return average(found)
 
 
 def compared(errors: Errors, reference: Errors, trainer: Trainer) -> dict[str, float]:
     """Ratio of the RMSE to that of a reference, with its interval."""
-    split = trainer.windows.split
-    low, high = ratio_interval(errors, reference, split.lookback + split.horizon, seed=0)
+    low, high = ratio_interval(errors, reference, trainer.windows.split.overlap, seed=0)
     return {"rmse_ratio": errors.rmse / reference.rmse, "ci_low": low, "ci_high": high}
 
 

@@ -7,7 +7,7 @@ a mask.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -59,6 +59,20 @@ class TimeAxis:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def until(self, end: int) -> "TimeAxis":
+        """The first `end` steps."""
+
+        def cut(phases: Floats | None) -> Floats | None:
+            return None if phases is None else phases[:end]
+
+        return replace(
+            self,
+            labels=self.labels[:end],
+            time_of_day=cut(self.time_of_day),
+            day_of_week=cut(self.day_of_week),
+            time_of_year=cut(self.time_of_year),
+        )
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,10 @@ class SensorData:
     def valid(self) -> Bools:
         """``[time, node, channel]`` True where a value was observed."""
         return np.isfinite(self.values)
+
+    def until(self, end: int) -> "SensorData":
+        """The history up to its first `end` steps."""
+        return replace(self, values=self.values[:end], time=self.time.until(end))
 
 
 def cell_name(y: float, x: float, decimals: int = 4) -> str:

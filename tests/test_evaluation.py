@@ -11,9 +11,12 @@ from sensorplan.evaluation import (
     forecast_errors,
     gather_evidence,
     persistence_errors,
+    train_judge,
 )
 from sensorplan.evaluation.evidence import _warnings
 from sensorplan.plan import Metrics, Ranking, Score, budget_at
+from sensorplan.recipe import TrainingSettings
+from sensorplan.training import Trainer
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
 CASES = pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def assert_agree(found, expected):
     rmse, mae, count = expected
     assert found.rmse == pytest.approx(rmse, rel=1e-4)
     assert found.mae == pytest.approx(mae, rel=1e-4)
-    assert found.count.sum() == count
+    assert found.by_window.count.sum() == count
 
 
 @CASES
@@ -93,11 +96,28 @@ def test_one_variable_is_scored_in_its_own_unit():
 
 
 @CASES
+def test_errors_by_lead_and_by_region(channels, gaps, patch):
+    windows, values, climatology = make_case(channels, gaps, patch)
+    found = climatology_errors(windows, windows.split.test)
+    error = climatology - values
+    steps = windows.split.test[:, None] + windows.split.lookback + np.arange(2)  # [window, lead]
+    by_lead = np.sqrt([np.nanmean(error[steps[:, lead]] ** 2) for lead in range(2)])
+    np.testing.assert_allclose(found.by_lead.rmse, by_lead, rtol=1e-4)
+    by_region = [
+        np.nanmean(np.abs(error[steps][:, :, region])) for region in range(values.shape[1])
+    ]
+    np.testing.assert_allclose(found.by_region.mae, by_region, rtol=1e-4)
+    carried = persistence_errors(windows, windows.split.test)
+    assert carried.by_lead.count.tolist() == found.by_lead.count.tolist()
+    assert carried.by_region.count.tolist() == found.by_region.count.tolist()
+
+
+@CASES
 def test_a_perfect_forecast_has_no_error(channels, gaps, patch):
     windows, _, _ = make_case(channels, gaps, patch)
     perfect = forecast_errors(windows, windows.split.test, lambda batch: batch.future)
     assert (perfect.rmse, perfect.mae) == (0, 0)
-    assert len(perfect.count) == len(windows.split.test)
+    assert len(perfect.by_window.count) == len(windows.split.test)
     off = forecast_errors(
         windows, windows.split.test, lambda batch: torch.where(batch.valid, batch.future, 1e9)
     )
@@ -107,7 +127,7 @@ def test_a_perfect_forecast_has_no_error(channels, gaps, patch):
     weight = windows.valid.numpy()
     expected = (
         sum((weight[s + 4 : s + 6] * scale**2).sum() for s in windows.split.test)
-        / worse.count.sum()
+        / worse.by_window.count.sum()
     )
     assert worse.rmse == pytest.approx(np.sqrt(expected), rel=1e-4)
 
@@ -126,7 +146,7 @@ def test_windows_are_scored_in_parts_and_in_order(monkeypatch):
     assert max(sizes) == 3
     assert sum(sizes) == len(windows.split.test)
     parts = persistence_errors(windows, windows.split.test)
-    np.testing.assert_allclose(parts.squares, whole.squares, rtol=1e-6)
+    np.testing.assert_allclose(parts.by_window.squares, whole.by_window.squares, rtol=1e-6)
 
 
 # Curve and evidence
@@ -280,3 +300,38 @@ def test_a_calendar_without_error():
     (learned, little) = warn(all_sensors=1.0, plan=1.0, climatology=0.0)
     assert "no better than 0 of the calendar alone" in learned
     assert "by 0.0 %" in little
+
+
+# The neural judge
+
+
+def test_the_judge_is_trained_afresh_and_then_on_the_plans(monkeypatch):
+    windows = cut_windows(make_sensor_data(times=300, calendar=None))
+    settings = TrainingSettings(steps=5, fine_tune=6, batch_size=9)
+    plans = [np.arange(12) < kept for kept in (3, 5, 12)]
+    seen, train = [], Trainer.train
+
+    def watched(self, steps, rate, masks, **options):
+        seen.append((steps, rate, masks(9).numpy()))
+        return train(self, steps, rate, masks, **options)
+
+    monkeypatch.setattr(Trainer, "train", watched)
+    told = []
+    judge = train_judge(windows, settings, 3, plans, told.append)
+    (first, fast, _), (second, slow, on_plans) = seen
+    assert (first, second) == (5, 6)
+    assert slow == pytest.approx(fast / 3)
+    assert sorted(on_plans.sum(1).tolist()) == [3, 3, 3, 5, 5, 5, 12, 12, 12]
+    assert told == list(range(1, 12))
+    planner = Trainer(windows, settings, 3)
+    planner.train(5, settings.learning_rate, planner.random_masks)
+    assert not torch.equal(planner.forecaster.identity, judge.forecaster.identity)
+
+
+def test_the_judge_repeats_itself():
+    windows = cut_windows(make_sensor_data(times=300, calendar=None))
+    settings = TrainingSettings(steps=5, fine_tune=5)
+    plans = [np.arange(12) < kept for kept in (3, 12)]
+    first, second = (train_judge(windows, settings, 0, plans) for _ in range(2))
+    batch = windows.batch(windows.split.test[:3])
+    assert torch.equal(first.forecast(plans[0])(batch), second.forecast(plans[0])(batch))

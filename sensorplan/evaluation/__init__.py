@@ -7,6 +7,7 @@ from sensorplan.evaluation.forecasts import (
     forecast_errors,
     persistence_errors,
 )
+from sensorplan.evaluation.neural import train_judge
 from sensorplan.evaluation.ridge import ridge_errors
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "gather_evidence",
     "persistence_errors",
     "ridge_errors",
+    "train_judge",
     "tuned_errors",
 ]

@@ -27,14 +27,12 @@ def accuracy_curve(
         done: Told how many of the sparsities are done.
     """
     windows, regions = trainer.windows, trainer.windows.regions
-
-    overlap = windows.split.lookback + windows.split.horizon
     points = []
     for number, sparsity in enumerate(SPARSITIES, 1):
         budget = budget_at(sparsity, regions)
         forecast = trainer.forecast(ranking.keep(budget))
         cut = forecast_errors(windows, windows.split.test, forecast)
-        low, high = ratio_interval(cut, all_sensors, overlap, seed=0)
+        low, high = ratio_interval(cut, all_sensors, windows.split.overlap, seed=0)
         points.append(
             CurvePoint(
                 method=method,

@@ -21,11 +21,12 @@ def forecast_errors(windows: Windows, starts: Ints, forecast: Callable[[Batch], 
         starts: ``[window]`` first steps.
         forecast: From a batch to ``[batch, region, horizon * channel]`` standardised anomalies.
     """
-    scale = windows.error_scale.repeat(1, windows.split.horizon)
     parts = []
     with torch.no_grad():
         for batch in map(windows.batch, _parts(windows, starts)):
-            parts.append(window_errors((forecast(batch) - batch.future) * scale, batch.valid))
+            shape = (len(batch), windows.regions, windows.split.horizon, windows.channels)
+            error = (forecast(batch) - batch.future).view(shape) * windows.error_scale[:, None]
+            parts.append(window_errors(error, batch.valid.view(shape)))
     return join(parts)
 
 
@@ -52,11 +53,11 @@ def persistence_errors(windows: Windows, starts: Ints) -> Errors:
             calendar = windows.climatology(step)
             observed = windows.anomalies[step] * windows.error_scale + calendar
             errors.append(torch.where(any_seen, carried, calendar) - observed)
-        error = torch.stack(errors, 1)  # [batch, horizon, region, channel]
+        error = torch.stack(errors, 2)  # [batch, region, horizon, channel]
         valid = windows.valid[
             first[:, None] + lookback + torch.arange(horizon, device=steps.device)
         ]
-        parts.append(window_errors(error, valid))
+        parts.append(window_errors(error, valid.transpose(1, 2)))
     return join(parts)
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.linear_model import Ridge
+from scipy.linalg import eigh
 
 from sensorplan.evaluation.forecasts import forecast_errors
 from sensorplan.metrics import Errors
-from sensorplan.sensors import Bools, Floats
+from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -53,31 +53,64 @@ def ridge_errors(windows: Windows, mask: Bools) -> Errors:
         mask: ``[region]`` the plan; keeps at least one.
     """
     split = windows.split
-    training = windows.batch(split.train)
-    fits = [fit_ridge(training, mask, windows.channels, penalty) for penalty in PENALTIES]
-    best = min(fits, key=lambda fitted: forecast_errors(windows, split.validation, fitted).rmse)
-    return forecast_errors(windows, split.test, best)
+    path = RidgePath(windows.batch(split.train), mask, windows.channels)
+    losses = [forecast_errors(windows, split.validation, path.at(p)).rmse for p in PENALTIES]
+    best = PENALTIES[int(np.argmin(losses))]
+    return forecast_errors(windows, split.test, path.at(best))
 
 
-def fit_ridge(batch: Batch, mask: Bools, channels: int, penalty: float) -> LinearForecast:
-    """Ridge regression of every target on the windows in which it was observed.
+class RidgePath:
+    """Ridge regressions of every target, for any penalty, on the windows in which it was observed.
 
-    Targets that were observed in the same windows are fitted in one go.
+    Targets that were observed in the same windows are fitted in one go. The smaller one of the
+    Gram matrices of features and of windows is decomposed once, and serves every penalty.
     """
-    inputs = lag_features(batch, mask, channels)
-    targets = batch.future.flatten(1).cpu().numpy().astype(float)
-    valid = batch.valid.flatten(1).cpu().numpy()
-    weights = np.zeros((inputs.shape[1], targets.shape[1]))
-    intercept = np.zeros(targets.shape[1])
-    patterns, member = np.unique(valid, axis=1, return_inverse=True)
-    for number, observed in enumerate(patterns.T):
-        if observed.sum() < LEAST_WINDOWS:
-            continue
-        together = np.flatnonzero(member == number)
-        model = Ridge(alpha=penalty).fit(inputs[observed], targets[np.ix_(observed, together)])
-        weights[:, together] = model.coef_.reshape(len(together), -1).T
-        intercept[together] = model.intercept_
-    return LinearForecast(mask, channels, weights, intercept)
+
+    def __init__(self, batch: Batch, mask: Bools, channels: int) -> None:
+        self._mask, self._channels = mask, channels
+        inputs = lag_features(batch, mask, channels)
+        targets = batch.future.flatten(1).cpu().numpy()
+        valid = batch.valid.flatten(1).cpu().numpy()
+        self._shape = inputs.shape[1], targets.shape[1]
+        patterns, member = np.unique(valid, axis=1, return_inverse=True)
+        self._parts = [
+            _Part(inputs[observed], targets[observed][:, together], together)
+            for observed, together in (
+                (observed, np.flatnonzero(member.ravel() == number))
+                for number, observed in enumerate(patterns.T)
+                if observed.sum() >= LEAST_WINDOWS
+            )
+        ]
+
+    def at(self, penalty: float) -> LinearForecast:
+        """The regression with this penalty on the squared weights."""
+        weights = np.zeros(self._shape)
+        intercept = np.zeros(self._shape[1])
+        for part in self._parts:
+            weights[:, part.targets], intercept[part.targets] = part.solve(penalty)
+        return LinearForecast(self._mask, self._channels, weights, intercept)
+
+
+class _Part:
+    """Least squares of targets that were observed in the same windows."""
+
+    def __init__(self, inputs: Floats, values: Floats, targets: Ints) -> None:
+        self.targets = targets
+        self._centre, self._level = inputs.mean(0), values.mean(0, dtype=float)
+        x, y = inputs - self._centre, values - self._level
+        if x.shape[1] <= len(x):
+            strength, self._basis = eigh(x.T @ x)  # basis: [feature, component]
+            self._projected = self._basis.T @ (x.T @ y)
+        else:
+            strength, shapes = eigh(x @ x.T)
+            self._basis = x.T @ shapes
+            self._projected = shapes.T @ y
+        self._strength = np.maximum(strength, 0)[:, None]
+
+    def solve(self, penalty: float) -> tuple[Floats, Floats]:
+        """``[feature, target]`` weights and ``[target]`` intercept."""
+        weights: Floats = self._basis @ (self._projected / (self._strength + penalty))
+        return weights, self._level - self._centre @ weights
 
 
 def lag_features(batch: Batch, mask: Bools, channels: int) -> Floats:

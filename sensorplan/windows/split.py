@@ -44,6 +44,12 @@ class Split:
     validation: Ints
     test: Ints
 
+    @property
+    def overlap(self) -> int:
+        """Windows from one on to the first that shares no step with it."""
+        stride = int(self.test[1] - self.test[0])
+        return -(-(self.lookback + self.horizon) // stride)
+
 
 def split_windows(time: TimeAxis, settings: WindowSettings, where: str) -> Split:
     """Cut the axis into training, validation and test, in this order, and each into windows.
