@@ -1,0 +1,57 @@
+"""The application that commands register with, and how each of them ends."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sensorplan.cli.streams import accept_any_text, silence_stdout, to_stderr
+from sensorplan.errors import OutputError, SensorplanError
+from sensorplan.version import __version__
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """The commands, with the one place that turns an error into a line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except SensorplanError as error:
+            to_stderr(f"Error: {error}")
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            to_stderr("Interrupted")
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:  # the reader of stdout has seen enough
+            silence_stdout()
+            raise typer.Exit(OutputError.exit_code) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sensorplan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Find the sensors of a network that can be switched off, and what that costs."""
+    accept_any_text()

@@ -1,0 +1,44 @@
+"""`sensorplan inspect`."""
+
+from sensorplan.cli import options
+from sensorplan.cli.app import app
+
+
+@app.command()
+def inspect(
+    data: options.Data = None,
+    recipe: options.RecipeFile = None,
+    variable: options.Variable = None,
+    select: options.Select = None,
+    missing: options.Missing = None,
+    resample: options.Resample = None,
+    stations: options.Stations = None,
+    lookback: options.Lookback = None,
+    horizon: options.Horizon = None,
+    patch: options.Patch = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a file holds and what fit would do with it.
+
+    Says what was recognised, and why.
+    """
+    settings = options.build_recipe(
+        recipe,
+        select,
+        data={
+            "path": data,
+            "variable": variable,
+            "missing": missing,
+            "resample": resample,
+            "stations": stations,
+        },
+        window={"lookback": lookback, "horizon": horizon, "patch": patch},
+    )
+    from sensorplan.cli import screen
+    from sensorplan.pipeline import inspect as run_inspect
+
+    inspection = run_inspect(settings)
+    screen.show(
+        screen.inspection_json(inspection) if as_json else screen.inspection_lines(inspection)
+    )
+    screen.show_warnings(inspection.warnings)
