@@ -11,6 +11,7 @@ from sensorplan.errors import DataError
 from sensorplan.rankers import RANKERS, History, make_history
 from sensorplan.rankers import moments as moments_module
 from sensorplan.rankers.moments import NUGGET, covariance, network_modes
+from sensorplan.rankers.nearest import NearestLeft
 from sensorplan.rankers.selection import select_forward
 
 
@@ -87,6 +88,37 @@ def test_k_centre_by_hand():
     ranking = RANKERS["k-centre"](make_plain(mixed(regions=5), positions=places))
     assert ranking.order.tolist() == [1, 3, 0, 4, 2]
     np.testing.assert_allclose(ranking.importance[ranking.order], [1, 1, 0.8, 0.4, 0.2])
+
+
+def plain_farthest_points(places):
+    """Farthest-point traversal with a full pass over all distances a step."""
+    order = [int(np.argmin(np.linalg.norm(places - places.mean(0), axis=1)))]
+    nearest = np.full(len(places), np.inf)
+    while len(order) < len(places):
+        nearest = np.minimum(nearest, ((places - places[order[-1]]) ** 2).sum(1))
+        nearest[order] = -1
+        order.append(int(np.argmax(nearest)))
+    return order
+
+
+def grid_of(rows, columns):
+    return np.array([[y, x] for y in range(rows) for x in range(columns)], float)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        np.random.default_rng(0).random((400, 2)),
+        grid_of(15, 20),  # many ties
+        np.repeat(grid_of(6, 7), 3, axis=0),  # three at each place
+        np.zeros((5, 2)),
+    ],
+)
+def test_k_centre_is_the_plain_traversal(places):
+    series = np.random.default_rng(1).normal(size=(10, len(places)))
+    ranking = RANKERS["k-centre"](make_plain(series, positions=places))
+    assert ranking.order.tolist() == plain_farthest_points(places)
+    assert ranking.importance[ranking.order[0]] == 1
 
 
 def test_k_centre_goes_round_the_globe():
@@ -240,6 +272,28 @@ def test_removal_bias_is_brute_force_elimination():
     assert ranking.order.tolist() == removed[::-1]
     held = np.maximum.accumulate(errors) / max(errors)
     np.testing.assert_allclose(ranking.importance[removed], held, rtol=1e-5)
+
+
+@pytest.mark.parametrize("places", [grid_of(5, 6), np.repeat(grid_of(3, 5), 2, axis=0)])
+def test_the_nearest_left_are_those_of_a_full_pass(places):
+    """On grids and pairs of sensors at one place, with ties throughout."""
+    rng = np.random.default_rng(0)
+    places[[4, 17]] = np.nan
+    nearest = NearestLeft(places)
+    left = np.isfinite(places[:, 0])
+    known = np.flatnonzero(left)
+    for gone in rng.permutation(known):
+        found, squares = nearest.of(known, 5)
+        for row, region in enumerate(known):
+            others = np.flatnonzero(left & (np.arange(len(places)) != region))
+            square = ((places[others] - places[region]) ** 2).sum(1)
+            near = np.argsort(square, kind="stable")[:5]
+            fewer = 5 - len(near)
+            assert found[row].tolist() == [*others[near], *[-1] * fewer]
+            np.testing.assert_array_equal(squares[row], [*square[near], *[np.inf] * fewer])
+        nearest.remove(gone)
+        left[gone] = False
+        np.testing.assert_array_equal(nearest.left, left)
 
 
 def test_removal_bias_drops_the_middle_of_a_gradient_first():

@@ -5,9 +5,12 @@ Computer Science 38, 293-306 (farthest-point traversal).
 """
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sensorplan.rankers.history import History, observed_first
 from sensorplan.sensors import Floats, Ints
+
+ROUNDING = 1 + 1e-9  # of a radius
 
 
 @observed_first
@@ -21,14 +24,30 @@ def rank_by_k_centre(history: History) -> tuple[Ints, Floats]:
         DataError: There are no positions.
     """
     places = history.coordinates("k-centre")
-    known = np.isfinite(places).all(axis=1)
-    first = int(np.nanargmin(np.linalg.norm(places - places[known].mean(0), axis=1)))
-    nearest = np.where(known, np.inf, -1.0)  # squared distance to those taken
-    order, gains = [first], []
-    for _ in range(int(known.sum()) - 1):
-        nearest = np.fmin(nearest, ((places - places[order[-1]]) ** 2).sum(1))
-        nearest[order[-1]] = -1
-        order.append(int(np.argmax(nearest)))
-        gains.append(float(np.sqrt(nearest[order[-1]])))
-    gains = [*(gains[:1] or [1.0]), *gains, *[0.0] * int((~known).sum())]
-    return np.concatenate([order, np.flatnonzero(~known)]), np.array(gains)
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    order, gains = _farthest_points(places[known])
+    rest = np.setdiff1d(np.arange(history.regions), known)
+    return np.concatenate([known[order], rest]), np.concatenate([gains, np.zeros(len(rest))])
+
+
+def _farthest_points(places: Floats) -> tuple[Ints, Floats]:
+    """Order of ``[point, coordinate]`` places, and the distance of each to those before it.
+
+    No point lies farther from those taken than the next to be taken, so that only points within
+    that distance of it can come nearer to one taken.
+    """
+    tree = cKDTree(places)
+    first = int(np.argmin(np.linalg.norm(places - places.mean(0), axis=1)))
+    order, gains = [first], [0.0]
+    nearest = ((places - places[first]) ** 2).sum(1)  # squared distance to those taken; -1: taken
+    nearest[first] = -1
+    while (radius := np.sqrt(max(nearest.max(), 0))) > 0:
+        new = int(np.argmax(nearest))
+        order.append(new)
+        gains.append(float(radius))
+        near = tree.query_ball_point(places[new], radius * ROUNDING)
+        nearest[near] = np.minimum(nearest[near], ((places[near] - places[new]) ** 2).sum(1))
+        nearest[new] = -1
+    same = np.flatnonzero(nearest == 0)  # where another was taken
+    gains[0] = gains[1] if len(gains) > 1 else 1.0
+    return np.concatenate([order, same]), np.concatenate([gains, np.zeros(len(same))])

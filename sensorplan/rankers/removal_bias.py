@@ -7,9 +7,11 @@ Source: the removal bias of the Ambient Air Monitoring Network Assessment Guidan
 import numpy as np
 
 from sensorplan.rankers.history import History, observed_first
-from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.rankers.nearest import NearestLeft
+from sensorplan.sensors import Floats, Ints
 
 NEIGHBOURS = 5  # nearest kept regions that a region is interpolated from
+SAME_PLACE = 1e-18  # squared distance added, so that none is 0
 
 
 @observed_first
@@ -24,21 +26,23 @@ def rank_by_removal_bias(history: History) -> tuple[Ints, Floats]:
         DataError: There are no positions.
     """
     places = history.coordinates("removal-bias")
-    known = np.asarray(np.isfinite(places).all(axis=1))
-    network = _Interpolation(history, places)
-    left = known.copy()
+    nearest = NearestLeft(places)
+    network = _Interpolation(history)
+    known = nearest.left.copy()
     neighbours = np.full((history.regions, NEIGHBOURS), -1)
     errors = np.full(history.regions, np.inf)
     stale = np.flatnonzero(known)
     removed, errors_then = [], []
     for _ in range(int(known.sum())):
-        for region in stale:
-            neighbours[region], errors[region] = network.error(int(region), left)
+        neighbours[stale], squares = nearest.of(stale, NEIGHBOURS)
+        for region, square in zip(stale, squares, strict=True):
+            errors[region] = network.error(int(region), neighbours[region], square)
         gone = history.regions - 1 - int(np.argmin(errors[::-1]))  # of equals the highest index
         removed.append(gone)
         errors_then.append(errors[gone])
-        left[gone], errors[gone] = False, np.inf
-        stale = np.flatnonzero(left & (neighbours == gone).any(1))
+        nearest.remove(gone)
+        errors[gone] = np.inf
+        stale = np.flatnonzero(nearest.left & (neighbours == gone).any(1))
     gains = np.maximum.accumulate(errors_then)[::-1]
     rest = np.flatnonzero(~known)
     return np.concatenate([removed[::-1], rest]), np.concatenate([gains, np.zeros(len(rest))])
@@ -47,27 +51,26 @@ def rank_by_removal_bias(history: History) -> tuple[Ints, Floats]:
 class _Interpolation:
     """The anomalies of a network, and the error with which others stand in for one."""
 
-    def __init__(self, history: History, places: Floats) -> None:
-        self._places = places
+    def __init__(self, history: History) -> None:
         own_unit = (history.anomalies * history.scale).transpose(1, 0, 2)
         self._values = own_unit.reshape(history.regions, -1).astype(float)  # [region, sample]
         self._valid = history.valid.transpose(1, 0, 2).reshape(history.regions, -1)
 
-    def error(self, region: int, left: Bools) -> tuple[Ints, float]:
-        """``[neighbour]`` nearest regions left (-1: fewer), and the RMSE of interpolation.
+    def error(self, region: int, neighbours: Ints, squares: Floats) -> float:
+        """RMSE of interpolation.
 
         Where no neighbour was observed, the calendar stands in: an anomaly of 0.
+
+        Args:
+            region: The one that is interpolated.
+            neighbours: ``[neighbour]`` that it is interpolated from (-1: fewer).
+            squares: ``[neighbour]`` of their distances.
         """
-        others = np.flatnonzero(left)
-        others = others[others != region]
-        squares = ((self._places[others] - self._places[region]) ** 2).sum(1) + 1e-18
-        near = np.argsort(squares, kind="stable")[:NEIGHBOURS]
-        found = np.full(NEIGHBOURS, -1)
-        found[: len(near)] = others[near]
+        near, squares = neighbours[neighbours >= 0], squares[neighbours >= 0] + SAME_PLACE
         seen = self._valid[region]
-        weight = self._valid[others[near]][:, seen] * (squares[near[:1]] / squares[near])[:, None]
+        weight = self._valid[near][:, seen] * (squares[:1] / squares)[:, None]
         total = weight.sum(0)
-        sums = (weight * self._values[others[near]][:, seen]).sum(0)
+        sums = (weight * self._values[near][:, seen]).sum(0)
         estimate = np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
         squared: Floats = (self._values[region, seen] - estimate) ** 2
-        return found, float(np.sqrt(squared.mean()))
+        return float(np.sqrt(squared.mean()))
