@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import cut_windows, make_history_of, make_sensor_data
+from pysensors import SSPOR
+from pysensors.basis import SVD
+from pysensors.optimizers import QR
 from scipy.linalg import qr
 
 from sensorplan.errors import DataError
@@ -12,6 +15,7 @@ from sensorplan.rankers import RANKERS, History, make_history
 from sensorplan.rankers import moments as moments_module
 from sensorplan.rankers.moments import NUGGET, covariance, network_modes
 from sensorplan.rankers.nearest import NearestLeft
+from sensorplan.rankers.qr_pivoting import leading_shapes, qr_pivots
 from sensorplan.rankers.selection import select_forward
 
 
@@ -80,6 +84,51 @@ def test_qr_takes_the_pivots_of_the_leading_modes():
     left = np.setdiff1d(np.arange(9), pivots[:count])
     again = left[qr(leading[left].T, mode="r", pivoting=True)[1][:count]]
     assert ranking.order[count : 2 * count].tolist() == again.tolist()
+
+
+@pytest.mark.parametrize("all_pairs", [2000, 20])
+@pytest.mark.parametrize("seed", range(3))
+def test_qr_is_pysensors_up_to_the_number_of_modes(seed, all_pairs, monkeypatch):
+    """By all modes of the covariance, and by the leading ones of a large network.
+
+    PySensors shuffles what comes after the pivots. It takes the series to be centred; here they are
+    also of the same variance to the last digit, where shrunk covariances have the same modes.
+    """
+    monkeypatch.setattr(moments_module, "ALL_PAIRS", all_pairs)
+    series = mixed(regions=40, sources=6, seed=seed)
+    series -= series.mean(0)
+    series /= np.sqrt((series**2).mean(0))
+    history = make_plain(series.astype(np.float32))
+    count = leading_shapes(network_modes(history)).shape[1]
+    assert count == 6
+    basis = SVD(n_basis_modes=count, algorithm="arpack", random_state=0)
+    model = SSPOR(basis=basis, optimizer=QR()).fit(history.pooled()[0].astype(float), seed=0)
+    np.testing.assert_array_equal(
+        RANKERS["qr"](history).order[:count], model.get_selected_sensors()[:count]
+    )
+
+
+def test_qr_counts_a_later_round_less():
+    """Of sensors all alike the j-th measures the one mode for the j-th time."""
+    history = make_plain(np.repeat(mixed(regions=1), 5, axis=1))
+    ranking = RANKERS["qr"](history)
+    assert ranking.order.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(ranking.importance, [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5], rtol=1e-6)
+
+
+def test_qr_takes_turns_on_blocks_of_a_large_network(monkeypatch):
+    """After the first QR of all 40 regions, each turn takes as many pivots of one block."""
+    history = make_plain(mixed(regions=40, sources=6))
+    shapes = leading_shapes(network_modes(history))
+    whole = RANKERS["qr"](history).order
+    monkeypatch.setattr("sensorplan.rankers.qr_pivoting.BLOCK", 12)
+    order = RANKERS["qr"](history).order
+    assert order[:6].tolist() == whole[:6].tolist()
+    left = np.setdiff1d(np.arange(40), order[:6])
+    for turn, block in enumerate([left[0::3], left[1::3], left[2::3]]):
+        turn_of_block = order[6 * (turn + 1) :][:6]
+        assert turn_of_block.tolist() == block[qr_pivots(shapes[block])[0]].tolist()
+    assert sorted(order) == list(range(40))
 
 
 def test_k_centre_by_hand():
