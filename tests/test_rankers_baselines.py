@@ -185,7 +185,7 @@ def test_k_centre_puts_regions_without_a_position_last():
     assert ranking.importance[1] == 0
 
 
-@pytest.mark.parametrize("name", ["k-centre", "removal-bias"])
+@pytest.mark.parametrize("name", ["k-centre", "removal-bias", "voronoi", "virtual-force"])
 @pytest.mark.parametrize("places", [None, np.full((9, 2), np.nan)])
 def test_positions_are_asked_for(name, places):
     with pytest.raises(DataError, match=f"--method {name} needs positions .*the data has none"):
@@ -359,6 +359,103 @@ def test_removal_bias_drops_the_middle_of_a_gradient_first():
     assert ranking.order[1] == 4
     assert ranking.order[-2:].tolist() == [2, 5]
     assert ranking.importance[5] == 0
+
+
+def test_voronoi_is_brute_force_merging():
+    """With gaps, and a scale of each region."""
+    rng = np.random.default_rng(0)
+    series, places, scale = mixed(times=60, regions=14), rng.random((14, 2)), rng.random((14, 1))
+    series[rng.random(series.shape) < 0.4] = np.nan
+    observed = series * scale[:, 0]
+    distance = np.linalg.norm(places[:, None] - places, axis=2)
+
+    def error(kept):
+        """Squared error of all regions, each served by its nearest kept one or the calendar."""
+        total = 0
+        for i in range(14):
+            estimate = np.zeros(60)
+            if kept:
+                estimate = np.nan_to_num(observed[:, min(kept, key=lambda j: distance[i, j])])
+            total += np.nanmean((observed[:, i] - estimate) ** 2)
+        return total
+
+    left, removed, costs = list(range(14)), [], []
+    while left:
+        cost = [error([i for i in left if i != j]) - error(left) for j in left]
+        costs.append(min(cost))
+        removed.append(left.pop(int(np.argmin(cost))))
+    ranking = RANKERS["voronoi"](make_plain(series, positions=places, scale=scale))
+    assert ranking.order.tolist() == removed[::-1]
+    held = np.maximum(np.maximum.accumulate(costs), 0) / max(costs)
+    np.testing.assert_allclose(ranking.importance[removed], held, rtol=1e-5, atol=1e-9)
+
+
+def test_voronoi_keeps_one_on_either_side_of_a_front():
+    """Along a line four regions share one series and four another: two are enough."""
+    series = np.repeat(np.random.default_rng(0).normal(size=(50, 2)), 4, axis=1)
+    places = np.column_stack([np.zeros(8), np.arange(8.0)])
+    ranking = RANKERS["voronoi"](make_plain(series, positions=places))
+    assert ranking.keep(2).tolist() == [False, False, True, False, True, False, False, False]
+    assert (ranking.importance[ranking.order[2:]] == 0).all()
+
+
+def test_voronoi_tells_sensors_at_one_place_apart():
+    """Regions 0 and 1 stand together and agree, 2 and 3 stand together and do not."""
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(100, 5))
+    series[:, 1] = series[:, 0]
+    places = np.array([[0.0, 0], [0, 0], [0, 9], [0, 9], [np.nan, np.nan]])
+    ranking = RANKERS["voronoi"](make_plain(series, positions=places))
+    assert ranking.order[3:].tolist() == [1, 4]
+    assert (ranking.importance[[1, 4]] == 0).all()
+    assert ranking.importance[3] > 0
+
+
+def test_virtual_force_is_brute_force_elimination():
+    """More regions than neighbours; importance is the spacing."""
+    places = np.random.default_rng(0).random((14, 2))
+    distance = np.linalg.norm(places[:, None] - places, axis=2)
+    left, removed, spacings = list(range(14)), [], []
+    while len(left) > 1:
+        own = []
+        for j in left:
+            near = np.sort([distance[i, j] for i in left if i != j])[:6]
+            own.append(len(near) / (1 / near).sum())
+        spacings.append(min(own))
+        gone = max(j for j, spacing in enumerate(own) if np.isclose(spacing, min(own)))
+        removed.append(left.pop(gone))
+    ranking = RANKERS["virtual-force"](make_plain(mixed(regions=14), positions=places))
+    assert ranking.order.tolist() == [*left, *removed[::-1]]
+    held = np.maximum.accumulate(spacings) / max(spacings)
+    np.testing.assert_allclose(ranking.importance[removed], held)
+    assert ranking.importance[left[0]] == 1
+
+
+def test_virtual_force_leaves_the_corners():
+    """Of a square with a clump of three in its middle; one more region is nowhere."""
+    corners, clump = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0.5, 0.5], [0.5, 0.52], [0.52, 0.5]]
+    places = np.array([*clump, [np.nan, np.nan], *corners])
+    ranking = RANKERS["virtual-force"](make_plain(mixed(regions=8), positions=places))
+    assert sorted(ranking.order[:4]) == [4, 5, 6, 7]
+    assert ranking.order[-1] == 3
+    assert ranking.importance[3] == 0
+
+
+def test_virtual_force_drops_what_stands_at_the_place_of_another():
+    places = np.array([[0.0, 0], [0, 1], [0, 0], [0, 2], [0, 1]])
+    ranking = RANKERS["virtual-force"](make_plain(mixed(regions=5), positions=places))
+    assert ranking.order[-2:].tolist() == [2, 4]
+    assert (ranking.importance[[2, 4]] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["removal-bias", "voronoi", "virtual-force"])
+def test_neighbours_are_found_across_the_date_line(name):
+    """The two at 179.9 and -179.9 degrees are nearest to each other, and one of them goes first."""
+    series = np.random.default_rng(0).normal(size=(200, 4))
+    series[:, 2] = series[:, 0]
+    places = np.array([[0, 179.9], [0, 100.0], [0, -179.9], [0, -100.0]])
+    history = make_plain(series, positions=places, geographic=True)
+    assert RANKERS[name](history).order[-1] in (0, 2)
 
 
 def test_a_gappy_region_is_not_taken_for_uninformative():

@@ -32,8 +32,8 @@ Method = Annotated[
     typer.Option(
         metavar="NAME",
         help="What ranks the sensors: dynst (default), random, variance, qr, k-centre, "
-        "posterior-variance, forecast-aware, facility-location, mutual-information or "
-        "removal-bias.",
+        "posterior-variance, forecast-aware, facility-location, mutual-information, "
+        "removal-bias, voronoi or virtual-force.",
     ),
 ]
 Variable = Annotated[

@@ -15,6 +15,8 @@ from sensorplan.rankers.qr_pivoting import rank_by_qr
 from sensorplan.rankers.random_order import rank_at_random
 from sensorplan.rankers.removal_bias import rank_by_removal_bias
 from sensorplan.rankers.variance import rank_by_variance
+from sensorplan.rankers.virtual_force import rank_by_virtual_force
+from sensorplan.rankers.voronoi import rank_by_voronoi
 
 RANKERS: dict[str, Ranker] = {
     "random": rank_at_random,
@@ -26,6 +28,8 @@ RANKERS: dict[str, Ranker] = {
     "facility-location": rank_by_facility_location,
     "mutual-information": rank_by_mutual_information,
     "removal-bias": rank_by_removal_bias,
+    "voronoi": rank_by_voronoi,
+    "virtual-force": rank_by_virtual_force,
 }
 
 __all__ = ["OWN", "RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]

@@ -21,6 +21,8 @@ Method = Literal[
     "facility-location",
     "mutual-information",
     "removal-bias",
+    "voronoi",
+    "virtual-force",
 ]
 """DynST, or the name of a baseline ranker."""
 
