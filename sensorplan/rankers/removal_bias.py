@@ -41,8 +41,8 @@ def rank_by_removal_bias(history: History) -> tuple[Ints, Floats]:
         removed.append(gone)
         errors_then.append(errors[gone])
         nearest.remove(gone)
-        errors[gone] = np.inf
-        stale = np.flatnonzero(nearest.left & (neighbours == gone).any(1))
+        errors[gone], neighbours[gone] = np.inf, -1
+        stale = np.flatnonzero(neighbours == gone) // NEIGHBOURS
     gains = np.maximum.accumulate(errors_then)[::-1]
     rest = np.flatnonzero(~known)
     return np.concatenate([removed[::-1], rest]), np.concatenate([gains, np.zeros(len(rest))])

@@ -45,8 +45,8 @@ def rank_by_virtual_force(history: History) -> tuple[Ints, Floats]:
         removed.append(gone)
         spacings_then.append(spacing[gone])
         nearest.remove(gone)
-        spacing[gone] = np.inf
-        stale = np.flatnonzero(nearest.left & (neighbours == gone).any(1))
+        spacing[gone], neighbours[gone] = np.inf, -1
+        stale = np.flatnonzero(neighbours == gone) // NEIGHBOURS
     gains = np.maximum.accumulate(spacings_then)[::-1]
     last = np.flatnonzero(nearest.left)
     rest = np.setdiff1d(np.arange(history.regions), known)
