@@ -1,6 +1,7 @@
 """What holds for every baseline ranker."""
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from factories import make_history_of
 
-from sensorplan.rankers import RANKERS
+from sensorplan.errors import DataError
+from sensorplan.rankers import RANKERS, History
 from sensorplan.rankers import moments as moments_module
 from sensorplan.recipe.settings import Method
 
@@ -98,6 +100,37 @@ def test_a_large_network_is_ranked_without_a_matrix_of_all_pairs(name, monkeypat
         moments_module, "covariance", lambda history: pytest.fail("a matrix of all pairs")
     )
     assert_ranks(RANKERS[name](make_history_of(40, gaps=0.1)), 40)
+
+
+def large_history(regions, times=8):
+    """Of a few sources, with gaps, somewhere on the globe."""
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(times, 4)) @ rng.normal(size=(4, regions))
+    valid = rng.random((times, regions, 1)) > 0.1
+    anomalies = np.where(valid, (series + rng.normal(size=series.shape))[..., None], 0)
+    places = np.column_stack([rng.uniform(40, 60, regions), rng.uniform(0, 20, regions)])
+    scale = np.ones((regions, 1))
+    return History(anomalies.astype(np.float32), valid, scale, places, True, 2, 0)
+
+
+@pytest.mark.parametrize("regions", [2100, pytest.param(20_500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [name for name in RANKERS if name != "mutual-information"])
+def test_a_large_network_never_takes_the_memory_of_a_matrix_of_all_pairs(name, regions):
+    """Not even that of one byte a pair."""
+    history = large_history(regions)
+    tracemalloc.start()
+    try:
+        ranking = RANKERS[name](history)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sorted(ranking.order.tolist()) == list(range(regions))
+    assert peak < regions**2
+
+
+def test_mutual_information_names_its_limit_before_there_is_a_matrix():
+    with pytest.raises(DataError, match=r"takes up to 3,000 sensors .*; the data has 20,500"):
+        RANKERS["mutual-information"](large_history(20_500))
 
 
 def test_the_recipe_knows_every_ranker():
