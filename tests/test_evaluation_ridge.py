@@ -3,7 +3,7 @@ import pytest
 from factories import cut_windows, make_sensor_data
 
 from sensorplan.evaluation import climatology_errors, ridge_errors
-from sensorplan.evaluation.ridge import PENALTIES, RidgePath, lag_features
+from sensorplan.evaluation.ridge import PENALTIES, RidgePath, RidgeTraining, lag_features
 
 
 def make_windows_of(**options):
@@ -33,7 +33,7 @@ def test_every_target_is_fitted_on_the_windows_that_observed_it(count):
     batch = windows.batch(windows.split.train[:count])
     inputs = lag_features(batch, mask, 1)
     targets, valid = batch.future.flatten(1).double().numpy(), batch.valid.flatten(1).numpy()
-    fitted = RidgePath(batch, mask, 1).at(5.0)
+    fitted = RidgePath(RidgeTraining(batch, 1), mask).at(5.0)
     for target in range(targets.shape[1]):
         rows = valid[:, target]
         if rows.sum() < 2:
@@ -53,7 +53,7 @@ def test_a_target_never_observed_in_training_has_the_calendar():
     data.values[:260, 4] = np.nan
     windows = cut_windows(data)
     batch = windows.batch(windows.split.train[:100])
-    fitted = RidgePath(batch, np.ones(6, bool), 1).at(1.0)
+    fitted = RidgePath(RidgeTraining(batch, 1), np.ones(6, bool)).at(1.0)
     forecast = fitted(batch)
     assert (forecast[:, 4] == 0).all()
     assert (forecast[:, 0] != 0).any()

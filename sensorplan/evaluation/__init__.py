@@ -8,10 +8,11 @@ from sensorplan.evaluation.forecasts import (
     persistence_errors,
 )
 from sensorplan.evaluation.neural import train_judge
-from sensorplan.evaluation.ridge import ridge_errors
+from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 
 __all__ = [
     "Evidence",
+    "RidgeJudge",
     "accuracy_curve",
     "climatology_errors",
     "forecast_errors",

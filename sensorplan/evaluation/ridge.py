@@ -52,11 +52,52 @@ def ridge_errors(windows: Windows, mask: Bools) -> Errors:
         windows: The series.
         mask: ``[region]`` the plan; keeps at least one.
     """
-    split = windows.split
-    path = RidgePath(windows.batch(split.train), mask, windows.channels)
-    losses = [forecast_errors(windows, split.validation, path.at(p)).rmse for p in PENALTIES]
-    best = PENALTIES[int(np.argmin(losses))]
-    return forecast_errors(windows, split.test, path.at(best))
+    return RidgeJudge(windows).errors(mask)
+
+
+class RidgeJudge:
+    """Judges any number of plans on the same windows."""
+
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
+        self._training = RidgeTraining(windows.batch(windows.split.train), windows.channels)
+
+    def errors(self, mask: Bools) -> Errors:
+        """Test errors of the regression on the kept regions of a mask; see `ridge_errors`."""
+        windows, split = self._windows, self._windows.split
+        path = RidgePath(self._training, mask)
+        losses = [forecast_errors(windows, split.validation, path.at(p)).rmse for p in PENALTIES]
+        best = PENALTIES[int(np.argmin(losses))]
+        return forecast_errors(windows, split.test, path.at(best))
+
+
+class RidgeTraining:
+    """What regressions on every mask are fitted on: features of all regions, and targets.
+
+    Attributes:
+        channels: Channels of a region.
+        features: ``[window, 3, region, channel]``.
+        groups: Targets that were observed in the same windows: ``[window]`` True in these windows,
+            and ``[target]`` their indices, with the values ``[observed window, target]``.
+        targets: Number of targets.
+    """
+
+    def __init__(self, batch: Batch, channels: int) -> None:
+        regions = batch.history.shape[1]
+        everything = lag_features(batch, np.ones(regions, bool), channels)
+        self.channels = channels
+        self.features = everything.reshape(len(batch), 3, regions, channels)
+        values = batch.future.flatten(1).cpu().numpy()
+        valid = batch.valid.flatten(1).cpu().numpy()
+        self.targets = values.shape[1]
+        together: dict[bytes, list[int]] = {}
+        for target, packed in enumerate(np.packbits(valid, axis=0).T):
+            together.setdefault(packed.tobytes(), []).append(target)
+        self.groups: list[tuple[Bools, Ints, Floats]] = []
+        for members in map(np.array, together.values()):
+            observed = valid[:, members[0]]
+            if observed.sum() >= LEAST_WINDOWS:
+                self.groups.append((observed, members, values[observed][:, members]))
 
 
 class RidgePath:
@@ -66,20 +107,13 @@ class RidgePath:
     Gram matrices of features and of windows is decomposed once, and serves every penalty.
     """
 
-    def __init__(self, batch: Batch, mask: Bools, channels: int) -> None:
-        self._mask, self._channels = mask, channels
-        inputs = lag_features(batch, mask, channels)
-        targets = batch.future.flatten(1).cpu().numpy()
-        valid = batch.valid.flatten(1).cpu().numpy()
-        self._shape = inputs.shape[1], targets.shape[1]
-        patterns, member = np.unique(valid, axis=1, return_inverse=True)
+    def __init__(self, training: RidgeTraining, mask: Bools) -> None:
+        self._mask, self._channels = mask, training.channels
+        inputs = training.features[:, :, mask].reshape(len(training.features), -1)
+        self._shape = inputs.shape[1], training.targets
         self._parts = [
-            _Part(inputs[observed], targets[observed][:, together], together)
-            for observed, together in (
-                (observed, np.flatnonzero(member.ravel() == number))
-                for number, observed in enumerate(patterns.T)
-                if observed.sum() >= LEAST_WINDOWS
-            )
+            _Part(inputs[observed], values, members)
+            for observed, members, values in training.groups
         ]
 
     def at(self, penalty: float) -> LinearForecast:

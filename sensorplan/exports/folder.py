@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sensorplan.errors import OutputError
 from sensorplan.exports.curve_figure import curve_png
-from sensorplan.exports.files import check_parent, write_folder
+from sensorplan.exports.files import check_folder, write_folder
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
@@ -21,17 +20,7 @@ def check_target(folder: Path, overwrite: bool) -> None:
         OutputError: Something stands there and `overwrite` is False, or it is neither a plan folder
             nor empty, or the folder around it cannot be written.
     """
-    if folder.exists():
-        if not overwrite:
-            raise OutputError(f"{folder}: exists already; --overwrite replaces it")
-        if not folder.is_dir():
-            raise OutputError(f"{folder}: is a file; --overwrite replaces only a plan folder")
-        if any(folder.iterdir()) and not (folder / PLAN_FILE).is_file():
-            raise OutputError(
-                f"{folder}: holds no {PLAN_FILE}; "
-                "--overwrite replaces only a plan folder or an empty one"
-            )
-    check_parent(folder)
+    check_folder(folder, overwrite, PLAN_FILE, "plan")
 
 
 def write_plan(

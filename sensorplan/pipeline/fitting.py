@@ -1,11 +1,6 @@
 """`fit`: from a recipe to a plan folder."""
 
-import platform
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from sensorplan.evaluation import Evidence, accuracy_curve
@@ -14,19 +9,14 @@ from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder
-from sensorplan.plan import CurvePoint, DataRecord, Plan, Ranking
+from sensorplan.pipeline.records import data_record, unobserved_note, versions
+from sensorplan.pipeline.stages import Progress, Stages
+from sensorplan.plan import CurvePoint, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
-from sensorplan.version import __version__
 from sensorplan.windows import Windows, split_record
-
-SHOWN = 5  # names in a warning
-LIBRARIES = ("torch", "numpy", "scikit-learn", "xarray")
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage, the parts of it that are done, and its parts in all."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +38,6 @@ class FitResult:
     curve: list[CurvePoint]
 
 
-class _Stages:
-    """Times each stage, and passes progress on."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress or (lambda stage, done, total: None)
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str, total: int = 1) -> Iterator[Callable[[int], None]]:
-        begin = time.perf_counter()
-        self._progress(stage, 0, total)
-        yield lambda done: self._progress(stage, done, total)
-        self._progress(stage, total, total)
-        self.seconds[stage] = round(time.perf_counter() - begin, 3)
-
-
 def fit(
     recipe: Recipe,
     *,
@@ -82,8 +56,8 @@ def fit(
     Raises:
         SensorplanError: See `sensorplan.errors` for the kinds.
     """
-    stage = _Stages(progress)
-    folder = out or default_folder(recipe)
+    stage = Stages(progress)
+    folder = out or default_folder(recipe, "plan")
     check_target(folder, overwrite)
     prepared = prepare(recipe, stage)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
@@ -131,46 +105,21 @@ def _plan(
         budget=budget,
         kept=tuple(names[:budget]),
         dropped=tuple(names[budget:]),
-        data=DataRecord(
-            path=data.source.path,
-            sha256=data.source.sha256,
-            variable=tuple(channel.name for channel in data.channels),
-            units=tuple(channel.units for channel in data.channels),
-            sensors=len(data.sensors),
-            regions=len(regions),
-            times=len(data.time),
-            step=data.time.step_label,
-        ),
+        data=data_record(data, regions),
         split=split_record(data.time, windows.split),
         seed=recipe.run.seed,
         metrics=evidence.metrics,
         warnings=(
             *data.warnings,
-            *_unobserved(regions, windows),
+            *unobserved_note(regions, windows),
             *challenge_note(trained),
             *evidence.warnings,
         ),
         candidates=trained.candidates,
         timings=timings,
-        versions={
-            "sensorplan": __version__,
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-        },
+        versions=versions(),
         settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),
     )
-
-
-def _unobserved(regions: Regions, windows: Windows) -> list[str]:
-    """A warning when some regions cannot be judged."""
-    names = [name for name, seen in zip(regions.names, windows.observed, strict=True) if not seen]
-    if not names:
-        return []
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return [
-        f"never observed in the training stretch: {len(names)} of {len(regions)} ({shown}); "
-        "they rank last and take no part in the scores"
-    ]
 
 
 def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:

@@ -1,16 +1,17 @@
-"""From a recipe to a plan in memory: the stages that `fit` and the benchmarks share."""
+"""From a recipe to a plan in memory: the stages that commands and benchmarks share."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
+from sensorplan.pipeline.stages import Stage
 from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
-from sensorplan.recipe import Recipe
+from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 from sensorplan.training import Trainer, choose_device, prepare_torch
@@ -18,9 +19,6 @@ from sensorplan.windows import Windows, make_windows
 
 UNPLACED_CHALLENGERS = ("forecast-aware",)  # compete with the mask that DynST trains
 CHALLENGERS = ("k-centre", *UNPLACED_CHALLENGERS)  # where there are positions
-
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""From a stage's name and parts, a context that is told how many of the parts are done."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,14 @@ def prepare(recipe: Recipe, stage: Stage) -> Prepared:
     """
     device = choose_device(recipe.run.device)
     prepare_torch()
-    settings = recipe.training
     with stage("read", 1):
         data, regions = read_regions(recipe)
         budget = regions_to_keep(recipe.mask, len(regions))
         windows = make_windows(data, regions, recipe.window, device)
     with stage("rank by baselines", 1):
         rankings = _rank_by_baselines(recipe, data, windows)
-    with stage("train forecaster", settings.steps) as done:
-        trainer = Trainer(windows, settings, recipe.run.seed)
-        trainer.train(settings.steps, settings.learning_rate, trainer.random_masks, each_step=done)
+    with stage("train forecaster", recipe.training.steps) as done:
+        trainer = train_planner(windows, recipe, recipe.run.seed, done)
     return Prepared(data, regions, budget, trainer, rankings)
 
 
@@ -72,7 +68,7 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     trainer, mask = prepared.trainer, recipe.mask
     if mask.method == OWN:
         with stage("train mask", mask.steps) as done:
-            trained = rank_by_dynst(trainer, mask, prepared.budget, done, prepared.rankings)
+            trained = train_mask(trainer, mask, prepared.budget, prepared.rankings, done)
     else:
         ranking = prepared.rankings[mask.method]
         trained = MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
@@ -89,8 +85,69 @@ def _rank_by_baselines(recipe: Recipe, data: SensorData, windows: Windows) -> di
     """
     history = baseline_history(data, windows, recipe.run.seed)
     method = recipe.mask.method
-    names = (method,) if method != OWN else CHALLENGERS if history.placed else UNPLACED_CHALLENGERS
+    names = (method,) if method != OWN else challengers_of(history)
     return {name: RANKERS[name](history) for name in names}
+
+
+def train_planner(
+    windows: Windows, recipe: Recipe, seed: int, each_step: Callable[[int], None]
+) -> Trainer:
+    """Train the forecaster that the mask is trained with, under random masks of all sizes.
+
+    Raises:
+        TrainingError: The loss is no number any more.
+    """
+    settings = recipe.training
+    trainer = Trainer(windows, settings, seed)
+    trainer.train(settings.steps, settings.learning_rate, trainer.random_masks, each_step=each_step)
+    return trainer
+
+
+def train_mask(
+    trainer: Trainer,
+    settings: MaskSettings,
+    budget: int,
+    rankings: Mapping[str, Ranking],
+    each_step: Callable[[int], None],
+) -> MaskTraining:
+    """Train the mask down to a budget; the challengers among the rankings compete with it."""
+    challengers = {name: rankings[name] for name in CHALLENGERS if name in rankings}
+    return rank_by_dynst(trainer, settings, budget, each_step, challengers)
+
+
+def train_masks(
+    trainer: Trainer,
+    settings: MaskSettings,
+    budgets: Sequence[int],
+    rankings: Mapping[str, Ranking],
+    each_step: Callable[[int], None],
+) -> list[MaskTraining]:
+    """Train a mask for each budget, each from the trainer as it is now, as if it were the only one.
+
+    The trainer ends as it was.
+    """
+    before, draws = trainer.snapshot(), trainer.rng
+    trained: list[MaskTraining] = []
+    for budget in budgets:
+        passed = len(trained) * settings.steps
+        trainer.rng = copy.deepcopy(draws)
+        trained.append(
+            train_mask(
+                trainer,
+                settings,
+                budget,
+                rankings,
+                lambda step, passed=passed: each_step(passed + step),  # type: ignore[misc]
+            )
+        )
+        trainer.restore(before)
+    trainer.rng = draws
+    return trained
+
+
+def challengers_of(history: History) -> tuple[str, ...]:
+    """The baselines that compete with the trained mask, of those that the data allows."""
+    return CHALLENGERS if history.placed else UNPLACED_CHALLENGERS
 
 
 def baseline_history(data: SensorData, windows: Windows, seed: int) -> History:
