@@ -136,6 +136,11 @@ def budget_at(sparsity: float, regions: int) -> int:
     return max(1, round((1 - sparsity) * regions))
 
 
+def stem_of(path: str) -> str:
+    """Name of the (first) data file of a record without folder and ending."""
+    return Path(path.split(",")[0]).stem
+
+
 class CurvePoint(_Record):
     """One row of `curve.csv`; the interval is that of ``rmse_ratio`` (95 %)."""
 

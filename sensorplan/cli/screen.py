@@ -55,8 +55,8 @@ def fit_lines(result: "FitResult") -> RenderableType:
         parts += [_curve(curve), ""]
     folder = str(result.folder)
     parts += [
-        _whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
-        _whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
+        whole_line(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
+        whole_line(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
     ]
     return Group(*parts)
 
@@ -97,7 +97,7 @@ def number(value: float) -> str:
 
 def _scores(plan: Plan) -> Table:
     unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
-    table = _table("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
+    table = new_table("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
     metrics = plan.metrics
     rows: dict[str, Score] = {
         "all sensors": metrics.all_sensors,
@@ -112,7 +112,7 @@ def _scores(plan: Plan) -> Table:
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:
-    table = _table("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
+    table = new_table("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
     for point in curve:
         table.add_row(
             f"{100 * point.sparsity:.0f} %",
@@ -140,10 +140,10 @@ def inspection_lines(inspection: "Inspection") -> RenderableType:
     )
     for finding in inspection.findings:
         findings.add_row(finding.what, finding.value, finding.why)
-    return Group(_whole(inspection.source.path), "", facts, "", findings)
+    return Group(whole_line(inspection.source.path), "", facts, "", findings)
 
 
-def _table(first: str, *numeric: str) -> Table:
+def new_table(first: str, *numeric: str) -> Table:
     """A table of numbers, without lines at the sides."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column(first)
@@ -152,6 +152,6 @@ def _table(first: str, *numeric: str) -> Table:
     return table
 
 
-def _whole(line: str) -> Text:
+def whole_line(line: str) -> Text:
     """A line that is never broken, for a path to be copied."""
     return Text(line, no_wrap=True, overflow="ignore")

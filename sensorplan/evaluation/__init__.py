@@ -1,7 +1,16 @@
 """Judging: how good the forecast of every sensor is, on later time that nothing was trained on."""
 
+from sensorplan.evaluation.comparison import (
+    MARGIN,
+    Case,
+    JudgedErrors,
+    join_folds,
+    lead_rows,
+    method_rows,
+    sensor_rows,
+)
 from sensorplan.evaluation.curve import accuracy_curve
-from sensorplan.evaluation.evidence import Evidence, gather_evidence, tuned_errors
+from sensorplan.evaluation.evidence import Evidence, doubts, gather_evidence, score_of, tuned_errors
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
     forecast_errors,
@@ -11,14 +20,23 @@ from sensorplan.evaluation.neural import train_judge
 from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 
 __all__ = [
+    "MARGIN",
+    "Case",
     "Evidence",
+    "JudgedErrors",
     "RidgeJudge",
     "accuracy_curve",
     "climatology_errors",
+    "doubts",
     "forecast_errors",
     "gather_evidence",
+    "join_folds",
+    "lead_rows",
+    "method_rows",
     "persistence_errors",
     "ridge_errors",
+    "score_of",
+    "sensor_rows",
     "train_judge",
     "tuned_errors",
 ]

@@ -59,10 +59,10 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     plan, compact = tuned_errors(trainer, mask)
     without = climatology_errors(windows, test)
     metrics = Metrics(
-        all_sensors=_score(everything),
-        plan=_score(plan),
-        persistence=_score(persistence_errors(windows, test)),
-        climatology=_score(without),
+        all_sensors=score_of(everything),
+        plan=score_of(plan),
+        persistence=score_of(persistence_errors(windows, test)),
+        climatology=score_of(without),
         unit=unit,
         rmse_ratio=plan.rmse / everything.rmse,
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
@@ -92,26 +92,13 @@ def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
     return forecast_errors(windows, windows.split.test, forecast), compact
 
 
-def _score(errors: Errors) -> Score:
+def score_of(errors: Errors) -> Score:
+    """The figures of a forecast that a record holds."""
     return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> list[str]:
-    everything, calendar = metrics.all_sensors.rmse, metrics.climatology.rmse
-    warnings = []
-    if everything >= min(calendar, metrics.persistence.rmse):
-        better = "the calendar alone" if calendar <= metrics.persistence.rmse else "persistence"
-        warnings.append(
-            f"the forecaster did not learn: from all sensors its RMSE is {everything:.4g}, "
-            f"no better than {min(calendar, metrics.persistence.rmse):.4g} of {better}; "
-            "do not trust this plan"
-        )
-    if everything > (1 - LITTLE) * calendar:
-        share = max(0.0, 1 - everything / calendar) if calendar else 0.0
-        warnings.append(
-            f"the sensors add little to the calendar: all of them lower its RMSE by "
-            f"{100 * share:.1f} %; almost any plan will look good"
-        )
+    warnings = doubts(metrics.all_sensors, metrics.persistence, metrics.climatology)
     if metrics.rmse_ratio > FAR_WORSE:
         warnings.append(
             f"the plan's RMSE is {metrics.rmse_ratio:.2f} times that of all sensors; "
@@ -125,5 +112,25 @@ def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> li
     if training_windows < FEW_WINDOWS:
         warnings.append(
             f"the history is short: {training_windows} training windows; the ranking is uncertain"
+        )
+    return warnings
+
+
+def doubts(all_sensors: Score, persistence: Score, climatology: Score) -> list[str]:
+    """Plain sentences where the forecast from all sensors says too little to judge plans by."""
+    everything, calendar = all_sensors.rmse, climatology.rmse
+    warnings = []
+    if everything >= min(calendar, persistence.rmse):
+        better = "the calendar alone" if calendar <= persistence.rmse else "persistence"
+        warnings.append(
+            f"the forecaster did not learn: from all sensors its RMSE is {everything:.4g}, "
+            f"no better than {min(calendar, persistence.rmse):.4g} of {better}; "
+            "do not trust its verdict on a plan"
+        )
+    if everything > (1 - LITTLE) * calendar:
+        share = max(0.0, 1 - everything / calendar) if calendar else 0.0
+        warnings.append(
+            f"the sensors add little to the calendar: all of them lower its RMSE by "
+            f"{100 * share:.1f} %; almost any plan will look good"
         )
     return warnings

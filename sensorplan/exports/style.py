@@ -2,12 +2,11 @@
 
 import warnings
 from io import BytesIO
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sensorplan.plan import Plan
+from sensorplan.plan import Plan, stem_of
 
 # Okabe and Ito, "Color Universal Design" (2008)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -31,7 +30,7 @@ def to_png(figure: Figure) -> bytes:
 
 def dataset_stem(plan: Plan) -> str:
     """Name of the plan's (first) data file without folder and ending."""
-    return Path(plan.data.path.split(",")[0]).stem
+    return stem_of(plan.data.path)
 
 
 def add_title(axes: Axes, title: str, subtitle: str) -> None:

@@ -1,7 +1,16 @@
 """The guts of each command: from a recipe to a plan folder, or to what a file holds."""
 
+from sensorplan.pipeline.comparing import ComparisonResult, compare
 from sensorplan.pipeline.fitting import FitResult, fit
-from sensorplan.pipeline.stages import Progress
 from sensorplan.pipeline.inspecting import Inspection, inspect
+from sensorplan.pipeline.stages import Progress
 
-__all__ = ["FitResult", "Inspection", "Progress", "fit", "inspect"]
+__all__ = [
+    "ComparisonResult",
+    "FitResult",
+    "Inspection",
+    "Progress",
+    "compare",
+    "fit",
+    "inspect",
+]

@@ -1,0 +1,211 @@
+"""`compare`: every method at several sparsities, judged on rolling origins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRow
+from sensorplan.errors import RecipeError
+from sensorplan.evaluation import (
+    MARGIN,
+    doubts,
+    join_folds,
+    lead_rows,
+    method_rows,
+    score_of,
+    sensor_rows,
+)
+from sensorplan.exports.comparison import write_comparison
+from sensorplan.exports.files import check_folder
+from sensorplan.metrics import average
+from sensorplan.pipeline.judging import JUDGES, RANDOM_PLANS, Fold, Judged, judge_fold
+from sensorplan.pipeline.planning import error_unit
+from sensorplan.pipeline.preparing import default_folder, read_regions
+from sensorplan.pipeline.records import data_record, unobserved_note, versions
+from sensorplan.pipeline.stages import Progress, Stages
+from sensorplan.plan import budget_at
+from sensorplan.rankers import OWN, RANKERS
+from sensorplan.recipe import Recipe
+from sensorplan.training import choose_device, prepare_torch
+from sensorplan.windows import make_windows, rolling_origins, split_record
+
+SPARSITIES = (0.4, 0.6, 0.8, 0.9)
+FOLDS, SEEDS = 3, 1
+METHODS = (OWN, *RANKERS)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came out of a comparison.
+
+    Attributes:
+        comparison: As in `compare.json`.
+        by_lead: As in `by_lead.csv`.
+        by_sensor: As in `by_sensor.csv`.
+    """
+
+    comparison: Comparison
+    by_lead: list[LeadRow]
+    by_sensor: list[SensorRow]
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """What `compare` made, and the folder that it lies in."""
+
+    comparison: Comparison
+    folder: Path
+
+
+def compare(
+    recipe: Recipe,
+    *,
+    sparsities: Sequence[float] | None = None,
+    folds: int = FOLDS,
+    seeds: int = SEEDS,
+    judges: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ComparisonResult:
+    """Compare methods, and write the tables and the figure to a folder.
+
+    Args:
+        recipe: Data, windows, training and the first seed; its sparsity, budget and method are not
+            asked.
+        sparsities: Shares of the regions to switch off; None: `SPARSITIES`.
+        folds: Rolling origins.
+        seeds: How many, from the recipe's on.
+        judges: Of `JUDGES`; None: all.
+        methods: Of `METHODS`; None: all. One that cannot take the data is left out, with a warning.
+        out: The folder; None: the data's stem with ``.compare``, in the working folder.
+        overwrite: Replace an older comparison there.
+        progress: Told of every stage.
+
+    Raises:
+        SensorplanError: See `sensorplan.errors` for the kinds.
+    """
+    folder = out or default_folder(recipe, "compare")
+    check_folder(folder, overwrite, COMPARISON_FILE, "comparison")
+    compared = compare_methods(
+        recipe,
+        sparsities=sparsities,
+        folds=folds,
+        seeds=seeds,
+        judges=judges,
+        methods=methods,
+        progress=progress,
+    )
+    write_comparison(folder, compared.comparison, compared.by_lead, compared.by_sensor, overwrite)
+    return ComparisonResult(compared.comparison, folder)
+
+
+def compare_methods(
+    recipe: Recipe,
+    *,
+    sparsities: Sequence[float] | None = None,
+    folds: int = FOLDS,
+    seeds: int = SEEDS,
+    judges: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Compared:
+    """Compare methods, and write nothing; see `compare` for the arguments.
+
+    Raises:
+        RecipeError: An argument is not allowed.
+        SensorplanError: The data cannot be used.
+    """
+    sparsities, judges, methods = sparsities or SPARSITIES, judges or JUDGES, methods or METHODS
+    _check(sparsities, folds, seeds, judges, methods)
+    sparsities = sorted(set(sparsities))
+    judges = [judge for judge in JUDGES if judge in judges]
+    methods = [method for method in METHODS if method in methods]
+    device = choose_device(recipe.run.device)
+    prepare_torch()
+    stage = Stages(progress)
+    with stage("read"):
+        data, regions = read_regions(recipe)
+        cuts = rolling_origins(data, recipe.window, folds)
+    budgets = {sparsity: budget_at(sparsity, len(regions)) for sparsity in sparsities}
+    run_seeds = range(recipe.run.seed, recipe.run.seed + seeds)
+
+    judged: list[Judged] = []
+    splits, notes = [], []
+    for number, (history, window) in enumerate(cuts, 1):
+        label = f"fold {number} of {folds}"
+        with stage(f"{label}: windows"):
+            windows = make_windows(history, regions, window, device)
+        fold = Fold(label, history, windows, recipe, budgets, judges, methods, run_seeds)
+        judged.append(judge_fold(fold, stage))
+        splits.append(split_record(history.time, windows.split))
+        notes += [f"{label}: {note}" for note in unobserved_note(regions, windows)]
+
+    left_out = {name: why for result in judged for name, why in result.left_out.items()}
+    errors = join_folds([result.errors for result in judged])
+    all_sensors = {judge: score_of(average(found)) for judge, found in errors.all_sensors.items()}
+    persistence, climatology = score_of(errors.persistence), score_of(errors.climatology)
+    warnings = (
+        *data.warnings,
+        *(f"{name} is left out: {why}" for name, why in left_out.items()),
+        *notes,
+        *(
+            f"judge {judge}: {doubt}"
+            for judge, score in all_sensors.items()
+            for doubt in doubts(score, persistence, climatology)
+        ),
+    )
+    settings = recipe.model_dump(mode="json", exclude_none=True)
+    comparison = Comparison(
+        data=data_record(data, regions),
+        methods=tuple(name for name in methods if name not in left_out),
+        left_out=left_out,
+        sparsities=tuple(sparsities),
+        judges=tuple(judges),
+        seeds=tuple(run_seeds),
+        random_plans=RANDOM_PLANS,
+        folds=tuple(splits),
+        lookback=windows.split.lookback,
+        horizon=windows.split.horizon,
+        margin=MARGIN,
+        unit=error_unit(data),
+        all_sensors=all_sensors,
+        persistence=persistence,
+        climatology=climatology,
+        rows=tuple(method_rows(errors, budgets, windows.split.overlap, OWN)),
+        masks_taken=_counted([name for result in judged for name in result.masks_taken]),
+        warnings=warnings,
+        timings=stage.seconds,
+        versions=versions(),
+        settings=settings,
+    )
+    return Compared(comparison, lead_rows(errors), sensor_rows(errors, regions.names))
+
+
+def _counted(names: list[str]) -> dict[str, int]:
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def _check(
+    sparsities: Sequence[float],
+    folds: int,
+    seeds: int,
+    judges: Sequence[str],
+    methods: Sequence[str],
+) -> None:
+    """Refuse arguments that are not allowed.
+
+    Raises:
+        RecipeError: One of them.
+    """
+    for sparsity in sparsities:
+        if not 0 <= sparsity < 1:
+            raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
+    for option, count in (("folds", folds), ("seeds", seeds)):
+        if count < 1:
+            raise RecipeError(f"--{option} {count}; expected {option} >= 1")
+    for option, names, known in (("judge", judges, JUDGES), ("method", methods, METHODS)):
+        for name in names:
+            if name not in known:
+                raise RecipeError(f"--{option} {name}; expected one of {', '.join(known)}")

@@ -1,0 +1,209 @@
+"""One fold of a comparison: every method plans, and every judge scores each plan."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sensorplan.errors import DataError, SensorplanError
+from sensorplan.evaluation import (
+    Case,
+    JudgedErrors,
+    RidgeJudge,
+    climatology_errors,
+    forecast_errors,
+    persistence_errors,
+    train_judge,
+)
+from sensorplan.metrics import Errors
+from sensorplan.pipeline.planning import (
+    baseline_history,
+    challengers_of,
+    train_masks,
+    train_planner,
+)
+from sensorplan.pipeline.stages import Stage
+from sensorplan.plan import Ranking
+from sensorplan.rankers import OWN, RANKERS, History
+from sensorplan.recipe import Recipe
+from sensorplan.sensors import Bools, SensorData
+from sensorplan.windows import Windows
+
+NEURAL, RIDGE = "neural", "ridge"
+JUDGES = (NEURAL, RIDGE)
+RANDOM = "random"
+RANDOM_PLANS = 10  # of the random ranker, for each seed
+
+Plans = dict[tuple[str, float], list[Bools]]
+"""By method and sparsity, the masks ``[region]`` of its plans."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is to be done in a fold.
+
+    Attributes:
+        label: Its name in progress.
+        data: The history up to its end.
+        windows: How that is cut.
+        recipe: Settings of training and mask.
+        budgets: By sparsity, the number of regions to keep.
+        judges: Of `JUDGES`.
+        methods: DynST and rankers.
+        seeds: One planning and one neural judge each.
+    """
+
+    label: str
+    data: SensorData
+    windows: Windows
+    recipe: Recipe
+    budgets: Mapping[float, int]
+    judges: Sequence[str]
+    methods: Sequence[str]
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came out of a fold.
+
+    Attributes:
+        errors: On its test stretch.
+        left_out: Methods that cannot take the data, with the reason.
+        masks_taken: Whose mask DynST took, at each sparsity and seed.
+    """
+
+    errors: JudgedErrors
+    left_out: dict[str, str]
+    masks_taken: list[str]
+
+
+def judge_fold(fold: Fold, stage: Stage) -> Judged:
+    """Plan by every method and judge every plan.
+
+    Raises:
+        DataError: No method can take the data.
+        TrainingError: The loss is no number any more.
+    """
+    windows, test = fold.windows, fold.windows.split.test
+    with stage(f"{fold.label}: rank by baselines", 1):
+        rankings, left_out = _rank(fold)
+    everything = np.ones(windows.regions, bool)
+    all_sensors: dict[str, list[Errors]] = {judge: [] for judge in fold.judges}
+    judged: dict[Case, list[Errors]] = {}
+    masks_taken: list[str] = []
+    ridge = _once_each(RidgeJudge(windows).errors) if RIDGE in fold.judges else None
+    for number, seed in enumerate(fold.seeds):
+        label = f"{fold.label}, seed {seed}" if len(fold.seeds) > 1 else fold.label
+        plans = _baseline_plans(fold, rankings, number)
+        if OWN in fold.methods:
+            trained, taken = _dynst_plans(fold, rankings, seed, label, stage)
+            plans = trained | plans
+            masks_taken += taken
+        distinct = _distinct([everything, *(mask for masks in plans.values() for mask in masks)])
+        judges: dict[str, Callable[[Bools], Errors]] = {}
+        if NEURAL in fold.judges:
+            judges[NEURAL] = _once_each(_neural_judge(fold, distinct, seed, label, stage))
+        if ridge:
+            judges[RIDGE] = ridge
+        with stage(f"{label}: judge plans", len(judges) * len(distinct)) as done:
+            for place, (name, errors_of) in enumerate(judges.items()):
+                for count, mask in enumerate(distinct, 1):
+                    errors_of(mask)
+                    done(place * len(distinct) + count)
+                all_sensors[name].append(errors_of(everything))
+                for (method, sparsity), masks in plans.items():
+                    case = Case(method, sparsity, name)
+                    judged.setdefault(case, []).extend(map(errors_of, masks))
+    errors = JudgedErrors(
+        all_sensors,
+        judged,
+        persistence_errors(windows, test),
+        climatology_errors(windows, test),
+    )
+    return Judged(errors, left_out, masks_taken)
+
+
+def _rank(fold: Fold) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
+    """Rankings by baseline, random for every seed several; and who cannot take the data.
+
+    DynST's challengers are ranked too, whether they take part or not.
+
+    Raises:
+        DataError: No method is left.
+    """
+    history = baseline_history(fold.data, fold.windows, fold.seeds[0])
+    wanted = [name for name in fold.methods if name != OWN]
+    challengers = challengers_of(history) if OWN in fold.methods else ()
+    rankings: dict[str, list[Ranking]] = {}
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys((*wanted, *challengers)):
+        count = RANDOM_PLANS * len(fold.seeds) if name == RANDOM else 1
+        try:
+            rankings[name] = [_ranked(name, history, place) for place in range(count)]
+        except SensorplanError as error:
+            left_out[name] = str(error)
+    if not {OWN, *rankings} & set(fold.methods):
+        reasons = "; ".join(left_out.values())
+        raise DataError(f"{fold.data.source.path}: no method can take the data: {reasons}")
+    return rankings, left_out
+
+
+def _ranked(name: str, history: History, place: int) -> Ranking:
+    return RANKERS[name](replace(history, seed=history.seed + place))
+
+
+def _baseline_plans(fold: Fold, rankings: Mapping[str, list[Ranking]], number: int) -> Plans:
+    """The plans of the baselines, for the seed of that number."""
+    own_plans = slice(number * RANDOM_PLANS, (number + 1) * RANDOM_PLANS)
+    return {
+        (name, sparsity): [
+            ranking.keep(budget)
+            for ranking in (rankings[name][own_plans] if name == RANDOM else rankings[name])
+        ]
+        for name in fold.methods
+        if name in rankings
+        for sparsity, budget in fold.budgets.items()
+    }
+
+
+def _dynst_plans(
+    fold: Fold, rankings: Mapping[str, list[Ranking]], seed: int, label: str, stage: Stage
+) -> tuple[Plans, list[str]]:
+    """The plans of DynST, and whose mask each of them is."""
+    settings, budgets = fold.recipe.mask, fold.budgets
+    first = {name: several[0] for name, several in rankings.items()}
+    with stage(f"{label}: train forecaster", fold.recipe.training.steps) as done:
+        trainer = train_planner(fold.windows, fold.recipe, seed, done)
+    with stage(f"{label}: train masks", settings.steps * len(budgets)) as done:
+        trained = train_masks(trainer, settings, list(budgets.values()), first, done)
+    taken = [min(one.candidates, key=lambda name: one.candidates[name]) for one in trained]
+    masks = {(OWN, sparsity): [one.mask] for sparsity, one in zip(budgets, trained, strict=True)}
+    return masks, taken
+
+
+def _neural_judge(
+    fold: Fold, masks: Sequence[Bools], seed: int, label: str, stage: Stage
+) -> Callable[[Bools], Errors]:
+    """Fit a neural judge afresh, then on the masks; gives the test errors of a mask."""
+    windows, settings = fold.windows, fold.recipe.training
+    with stage(f"{label}: train judge", settings.steps + settings.fine_tune) as done:
+        judge = train_judge(windows, settings, seed, masks, done)
+    return lambda mask: forecast_errors(windows, windows.split.test, judge.forecast(mask))
+
+
+def _distinct(masks: Sequence[Bools]) -> list[Bools]:
+    return list({mask.tobytes(): mask for mask in masks}.values())
+
+
+def _once_each(errors_of: Callable[[Bools], Errors]) -> Callable[[Bools], Errors]:
+    """The same function, with its answers kept: methods often choose the same sensors."""
+    known: dict[bytes, Errors] = {}
+
+    def remembered(mask: Bools) -> Errors:
+        key = mask.tobytes()
+        if key not in known:
+            known[key] = errors_of(mask)
+        return known[key]
+
+    return remembered
