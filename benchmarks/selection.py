@@ -1,144 +1,162 @@
-"""The plans of DynST beside those of every baseline ranker, each judged on the test stretch.
+"""DynST beside every baseline ranker on several data sets, each plan judged on rolling origins.
 
-Errors are those of the forecast of every sensor. Two judges:
+What `sensorplan compare` does, on each set, and a summary over them. rmse_ratio is RMSE / RMSE of
+the same judge from all sensors, with its 95 % interval. The verdict is DynST's over that method:
+win or loss where the whole interval of the ratio of the two lies beyond 0.5 %, else tie. Random is
+the mean of several plans.
 
-  shared   the mask-conditional forecaster before its mask was trained: it has seen random masks
-           alone, and owes no plan anything
-  ridge    ridge regression on lag features, fitted on the kept sensors alone
-
-rmse_ratio is RMSE / RMSE of the same judge from all sensors, with its 95 % interval (moving blocks
-of test windows, in pairs). The verdict is DynST's over that method: win or loss where the interval
-of the ratio of the two lies below or above 1, else tie. Random is the mean of several plans.
+The summary is over cases (set, sparsity, judge): the mean ratio of each method; its excess, the
+ratios less one, summed, as a share of that of random, over the cases that both can take; and the
+verdicts. "best rival" is the best method but DynST and random, picked in each case with hindsight.
 """
 
-from contextlib import nullcontext
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-import numpy as np
 from measuring import new_parser, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
-from sensorplan.evaluation import forecast_errors, ridge_errors
-from sensorplan.metrics import Errors, average, ratio_interval
-from sensorplan.pipeline.planning import baseline_history, prepare
-from sensorplan.plan import Ranking, budget_at
-from sensorplan.rankers import RANKERS, History, rank_by_dynst
+from sensorplan.pipeline.comparing import FOLDS, SEEDS, SPARSITIES, Compared, compare_methods
+from sensorplan.pipeline.judging import JUDGES, RANDOM
+from sensorplan.rankers import OWN
 from sensorplan.recipe import DataSettings, Recipe, override
-from sensorplan.sensors import Bools
-from sensorplan.training import Trainer
 
-RANDOM_PLANS = 10
-JUDGES = ("shared", "ridge")
-COLUMNS = ("data", "sparsity", "judge", "method", "RMSE ratio", "95 % interval", "DynST")
+HINDSIGHT = "best rival"
+VERDICTS = ("win", "tie", "loss")
+COLUMNS = ("data", "sparsity", "judge", "method", "RMSE ratio", "95 % interval", "value kept")
+DIFFERENCE = ("DynST", "DynST / method", "95 % interval")
 
 
 def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("data", nargs="+", type=Path)
-    parser.add_argument("--sparsity", type=float, nargs="+", default=(0.4, 0.6, 0.8, 0.9))
+    parser.add_argument("--sparsity", type=float, nargs="+", default=SPARSITIES)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="default %(default)s")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, default %(default)s")
     parser.add_argument("--judge", nargs="+", choices=JUDGES, default=JUDGES)
-    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--seed", type=int, default=0, help="the first, default 0")
     options = parser.parse_args()
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    failed: dict[str, str] = {}
     for path in options.data:
         recipe = Recipe(data=DataSettings(path=(str(path),)))
         recipe = override(recipe, "run", seed=options.seed)
-        rows += measure(recipe, options.sparsity, options.judge)
-        say(f"{path.stem}: done")
+        try:
+            compared = compare_methods(
+                recipe,
+                sparsities=options.sparsity,
+                folds=options.folds,
+                seeds=options.seeds,
+                judges=options.judge,
+            )
+        except SensorplanError as error:
+            say(f"{path}: {error}")
+            failed[path.stem] = str(error)
+            continue
+        for warning in compared.comparison.warnings:
+            say(f"{path.stem}: {warning}")
+        rows += rows_of(path.stem, compared)
+        say(f"{path.stem}: {sum(compared.comparison.timings.values()):.0f} s")
+    if rows:
+        show("Plans by method", (*COLUMNS, *DIFFERENCE), [line(row) for row in rows])
+        summary = summarise(rows)
+        show_summary(summary)
+        settings = {"folds": options.folds, "seeds": options.seeds, "seed": options.seed}
+        figures = {**settings, "rows": rows, "summary": summary, "failed": failed}
+        write_figures(options.json, "selection", figures)
+    if failed:
+        raise SystemExit(1)
+
+
+def rows_of(name: str, compared: Compared) -> list[dict[str, Any]]:
+    """The rows of one data set."""
+    return [{"data": name, **row.model_dump()} for row in compared.comparison.rows]
+
+
+def line(row: dict[str, Any]) -> list[str]:
+    """A row as text."""
+    kept = row["value_kept"]
+    against = ["", "", ""]
+    if row["verdict"]:
+        interval = f"{row['dynst_low']:.4f} to {row['dynst_high']:.4f}"
+        against = [row["verdict"], f"{row['dynst_ratio']:.4f}", interval]
+    return [
+        row["data"],
+        f"{row['sparsity']:g}",
+        row["judge"],
+        row["method"],
+        f"{row['rmse_ratio']:.4f}",
+        f"{row['ci_low']:.4f} to {row['ci_high']:.4f}",
+        "none" if kept is None else f"{100 * kept:.0f} %",
+        *against,
+    ]
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By method, and for the best rival with hindsight, the figures over all cases."""
+    ratios: dict[str, dict[tuple[Any, ...], float]] = {}
+    verdicts: dict[str, Counter[str]] = {}
+    for row in rows:
+        case = row["data"], row["sparsity"], row["judge"]
+        ratios.setdefault(row["method"], {})[case] = row["rmse_ratio"]
+        if row["method"] not in (OWN, RANDOM):
+            best = ratios.setdefault(HINDSIGHT, {})
+            best[case] = min(best.get(case, float("inf")), row["rmse_ratio"])
+        if row["verdict"]:
+            verdicts.setdefault(row["method"], Counter())[row["verdict"]] += 1
+    random = ratios[RANDOM]
+    return {
+        method: {
+            "cases": len(found),
+            "mean_ratio": mean(found.values()),
+            "excess_of_random": share(excess(found), excess({c: random[c] for c in found})),
+            **{verdict: verdicts.get(method, Counter())[verdict] for verdict in VERDICTS},
+        }
+        for method, found in sorted(ratios.items(), key=lambda item: mean(item[1].values()))
+    }
+
+
+def excess(ratios: dict[tuple[Any, ...], float]) -> float:
+    """Sum of the ratios less one."""
+    return sum(ratio - 1 for ratio in ratios.values())
+
+
+def share(part: float, whole: float) -> float | None:
+    """Part / whole; None where the whole is not above zero."""
+    return part / whole if whole > 0 else None
+
+
+def show_summary(summary: dict[str, dict[str, Any]]) -> None:
+    """Print the figures over all cases, and the verdicts in all."""
     show(
-        f"Plans by method, seed {options.seed}",
-        COLUMNS,
+        "Over all cases; verdicts are DynST's over the method",
+        ("method", "cases", "mean ratio", "excess / random", *VERDICTS),
         [
             [
-                row["data"],
-                f"{row['sparsity']:g}",
-                row["judge"],
-                row["method"],
-                f"{row['rmse_ratio']:.4f}",
-                f"{row['ci_low']:.4f} to {row['ci_high']:.4f}",
-                row["verdict"],
+                method,
+                str(found["cases"]),
+                f"{found['mean_ratio']:.4f}",
+                number(found["excess_of_random"]),
+                *(str(found[verdict]) if any_verdict(found) else "" for verdict in VERDICTS),
             ]
-            for row in rows
+            for method, found in summary.items()
         ],
     )
-    write_figures(options.json, "selection", {"seed": options.seed, "rows": rows})
+    counts = {verdict: sum(found[verdict] for found in summary.values()) for verdict in VERDICTS}
+    print("DynST in all: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
-def measure(recipe: Recipe, sparsities: list[float], judges: list[str]) -> list[dict[str, Any]]:
-    """Every method at every sparsity under every judge, on one network.
-
-    Raises:
-        SensorplanError: The data cannot be used.
-    """
-    prepared = prepare(recipe, lambda stage, parts: nullcontext(lambda done: None))
-    trainer, early = prepared.trainer, prepared.trainer.snapshot()
-    rankings = baselines(baseline_history(prepared.data, trainer.windows, recipe.run.seed))
-    everything = np.ones(trainer.windows.regions, bool)
-    rows = []
-    for sparsity in sparsities:
-        budget = budget_at(sparsity, len(everything))
-        trained = rank_by_dynst(trainer, recipe.mask, budget, challengers=prepared.rankings)
-        trainer.restore(early)
-        masks = {"dynst": [trained.mask]} | {
-            name: [ranking.keep(budget) for ranking in several]
-            for name, several in rankings.items()
-        }
-        for judge in judges:
-            errors = {name: judged(judge, trainer, several) for name, several in masks.items()}
-            reference = judged(judge, trainer, [everything])
-            rows += [
-                {
-                    "data": Path(recipe.data.path[0]).stem,
-                    "sparsity": sparsity,
-                    "judge": judge,
-                    "method": name,
-                    **compared(found, reference, trainer),
-                    "verdict": verdict(errors["dynst"], found, trainer) if name != "dynst" else "",
-                }
-                for name, found in errors.items()
-            ]
-    return rows
+def number(value: float | None) -> str:
+    """A number to three decimals."""
+    return "none" if value is None else f"{value:.3f}"
 
 
-def baselines(history: History) -> dict[str, list[Ranking]]:
-    """The rankings of every baseline that the data allows, random several times."""
-    rankings: dict[str, list[Ranking]] = {}
-    for name, ranker in RANKERS.items():
-        plans = RANDOM_PLANS if name == "random" else 1
-        try:
-            rankings[name] = [
-                ranker(replace(history, seed=history.seed + plan)) for plan in range(plans)
-            ]
-        except SensorplanError as error:
-            say(f"{name} is left out: {error}")
-    return rankings
-
-
-def judged(judge: str, trainer: Trainer, masks: list[Bools]) -> Errors:
-    """Test errors of some plans; of several the mean."""
-    windows = trainer.windows
-    found = [
-        ridge_errors(windows, mask)
-        if judge == "ridge"
-        else forecast_errors(windows, windows.split.test, trainer.forecast(mask))
-        for mask in masks
-    ]
-    return average(found)
-
-
-def compared(errors: Errors, reference: Errors, trainer: Trainer) -> dict[str, float]:
-    """Ratio of the RMSE to that of a reference, with its interval."""
-    low, high = ratio_interval(errors, reference, trainer.windows.split.overlap, seed=0)
-    return {"rmse_ratio": errors.rmse / reference.rmse, "ci_low": low, "ci_high": high}
-
-
-def verdict(plan: Errors, rival: Errors, trainer: Trainer) -> str:
-    """Whether the plan is better than a rival beyond the interval."""
-    ratio = compared(plan, rival, trainer)
-    return "win" if ratio["ci_high"] < 1 else "loss" if ratio["ci_low"] > 1 else "tie"
+def any_verdict(found: dict[str, Any]) -> bool:
+    """Whether DynST was held against the method."""
+    return any(found[verdict] for verdict in VERDICTS)
 
 
 if __name__ == "__main__":

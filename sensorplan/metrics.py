@@ -147,7 +147,7 @@ def value_kept(without: float, plan: float, everything: float) -> float | None:
     (RMSE without any sensor - RMSE of the plan) / (RMSE without any sensor - RMSE of all sensors);
     None when all sensors take away under 2 % of the calendar's error: there is nothing to keep.
     """
-    if everything > (1 - LEAST_VALUE) * without:
+    if everything >= (1 - LEAST_VALUE) * without:
         return None
     return (without - plan) / (without - everything)
 
@@ -177,14 +177,14 @@ def ratio_interval(
     first = np.random.default_rng(seed).integers(0, windows, (draws, -(-windows // block)))
     tiny = np.finfo(float).tiny
     drawn = [
-        np.maximum(_block_sums(errors.by_window.squares, block)[first].sum(1), tiny)
+        np.log(np.maximum(_block_sums(errors.by_window.squares, block)[first].sum(1), tiny))
         for errors in (plan, reference)
     ]
     freedom = max(windows / block - 1, 1)
-    deviation = np.log(drawn[0] / drawn[1]).std() / 2 * np.sqrt((freedom + 1) / freedom)
+    deviation = (drawn[0] - drawn[1]).std() / 2 * np.sqrt((freedom + 1) / freedom)
     quantile = student.ppf(0.975, freedom)
-    whole = [max(errors.by_window.squares.sum(), tiny) for errors in (plan, reference)]
-    ratio = np.sqrt(whole[0] / whole[1])
+    whole = [np.log(max(errors.by_window.squares.sum(), tiny)) for errors in (plan, reference)]
+    ratio = np.exp((whole[0] - whole[1]) / 2)
     spread = np.exp(quantile * deviation)
     return float(ratio / spread), float(ratio * spread)
 

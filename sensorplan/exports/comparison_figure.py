@@ -41,25 +41,42 @@ def comparison_png(comparison: Comparison) -> bytes:
     looks = _looks(comparison)
     for axes, judge in zip(panels, judges, strict=True):
         _draw_judge(axes, [row for row in comparison.rows if row.judge == judge], looks)
-        axes.set_title(f"judge: {judge}", loc="right", fontsize=11)
-        axes.set_xlabel("sensors switched off (%)")
+        axes.text(
+            0.02,
+            0.97,
+            f"judge: {judge}",
+            transform=axes.transAxes,
+            va="top",
+            fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2},
+        )
+    for axes, judge in zip(panels, judges, strict=True):  # once the shared limits are known
+        _label_ends(axes, _weak_ends(comparison, judge, looks))
     panels[0].set_ylabel("RMSE / RMSE from all sensors")
-    handles = {
-        label: handle
-        for axes in panels
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
+    handles, labels = panels[0].get_legend_handles_labels()
+    order = [labels.index(method) for method in looks]
     figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="outside lower center",
+        ncols=3 * len(judges),
+        title=_bands(looks),
+        frameon=False,
     )
-    folds, seeds = len(comparison.folds), len(comparison.seeds)
     add_title(
         panels[0],
         "What switching sensors off costs, by method",
-        f"{stem_of(comparison.data.path)}; {_count(folds, 'fold')}, {_count(seeds, 'seed')}, "
-        f"{comparison.test_windows:,} test windows",
+        f"{stem_of(comparison.data.path)}; {_count(len(comparison.folds), 'fold')}, "
+        f"{_count(len(comparison.seeds), 'seed')}, {comparison.test_windows:,} test windows",
     )
     return to_png(figure)
+
+
+def _bands(looks: dict[str, _Look]) -> str:
+    """What the bands are, in the legend."""
+    certain = [name for name in (OWN, "the best other") if name != OWN or name in looks]
+    random = "; random ± standard deviation" if RANDOM in looks else ""
+    return f"bands: 95 % interval of {' and of '.join(certain)}{random}"
 
 
 def _count(number: int, what: str) -> str:
@@ -81,7 +98,6 @@ def _looks(comparison: Comparison) -> dict[str, _Look]:
 def _draw_judge(axes: Axes, rows: Sequence[MethodRow], looks: dict[str, _Look]) -> None:
     methods = best_methods(tuple(rows), rows[0].judge)
     rival = next((name for name in methods if name not in (OWN, RANDOM)), None)
-    weak = []
     for method in methods:
         points = sorted((r for r in rows if r.method == method), key=lambda r: r.sparsity)
         percent = [100 * point.sparsity for point in points]
@@ -89,7 +105,6 @@ def _draw_judge(axes: Axes, rows: Sequence[MethodRow], looks: dict[str, _Look]) 
         look = looks.get(method)
         if look is None:
             axes.plot(percent, ratio, color=GREY, lw=0.8, marker=".", ms=4, alpha=0.7, zorder=1)
-            weak.append((ratio[-1], method))
             continue
         axes.plot(
             percent,
@@ -106,7 +121,7 @@ def _draw_judge(axes: Axes, rows: Sequence[MethodRow], looks: dict[str, _Look]) 
             _draw_band(axes, percent, points, look, spread=method == RANDOM)
     axes.axhline(1, color="black", lw=1, zorder=2)
     axes.grid(alpha=0.3)
-    _label_ends(axes, max(100 * row.sparsity for row in rows), weak)
+    axes.set_xlabel("sensors switched off (%)")
 
 
 def _draw_band(
@@ -121,21 +136,32 @@ def _draw_band(
         axes.fill_between(percent, low, high, color=look.colour, alpha=0.13, lw=0)
 
 
-def _label_ends(axes: Axes, right: float, ends: list[tuple[float, str]]) -> None:
-    """Names in grey at the right of the thin lines, moved up where they would overlap."""
+def _weak_ends(
+    comparison: Comparison, judge: str, looks: dict[str, _Look]
+) -> list[tuple[float, str]]:
+    """Where the thin lines of a panel end, and whose they are."""
+    return [
+        (row.rmse_ratio, row.method)
+        for row in comparison.rows
+        if row.judge == judge
+        and row.sparsity == max(comparison.sparsities)
+        and row.method not in looks
+    ]
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
+    """Names in grey right of the panel, at the height of the lines, moved up where they overlap."""
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high)  # the labels do not move the limits
-    height, last = LABEL_HEIGHT * (high - low), -np.inf
+    last = -np.inf
     for ratio, name in sorted(ends):
-        last = max(ratio, last + height)
-        axes.annotate(
+        last = max(ratio, last + LABEL_HEIGHT * (high - low))
+        axes.text(
+            1.01,
+            last,
             name,
-            (right, ratio),
-            (12, (last - ratio) / (high - low) * axes.get_window_extent().height * 72 / 100),
-            textcoords="offset points",
+            transform=axes.get_yaxis_transform(),
             va="center",
             fontsize=8,
             color=GREY,
-            annotation_clip=False,
             parse_math=False,
         )
