@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from sensorplan.cli import app, screen
 from sensorplan.cli.streams import StageReport
+from sensorplan.comparison import Comparison, MethodRow
 from sensorplan.errors import (
     ConstraintError,
     DataError,
@@ -89,6 +90,63 @@ def make_result(**changes):
     return SimpleNamespace(plan=make_plan(**changes), folder=Path("data[/x].plan"), curve=curve)
 
 
+def make_row(method, sparsity, ratio, **changes):
+    fields = {
+        "method": method,
+        "sparsity": sparsity,
+        "budget": round(70 * (1 - sparsity)),
+        "judge": "ridge",
+        "rmse": 9 * ratio,
+        "mae": 6.0,
+        "rmse_ratio": ratio,
+        "ci_low": ratio - 0.01,
+        "ci_high": ratio + 0.01,
+        "spread": None,
+        "skill_persistence": 0.2,
+        "skill_climatology": 0.1,
+        "value_kept": 0.8,
+        "tied_with_best": False,
+        "verdict": "win",
+        "dynst_ratio": 0.99,
+        "dynst_low": 0.98,
+        "dynst_high": 0.994,
+    }
+    return MethodRow(**{**fields, **changes})
+
+
+def make_comparison_result():
+    own = dict.fromkeys(("verdict", "dynst_ratio", "dynst_low", "dynst_high"))
+    comparison = Comparison(
+        data=make_plan().data,
+        methods=("dynst", "qr"),
+        left_out={"k-centre": "needs [positions]"},
+        sparsities=(0.5, 0.875),
+        judges=("ridge",),
+        seeds=(0,),
+        random_plans=10,
+        folds=({"test": {"windows": 700}}, {"test": {"windows": 587}}),
+        lookback=7,
+        horizon=3,
+        margin=0.005,
+        unit="ug m-3",
+        all_sensors={"ridge": Score(rmse=9, mae=6)},
+        persistence=Score(rmse=12, mae=7),
+        climatology=Score(rmse=11, mae=7),
+        rows=(
+            make_row("qr", 0.5, 1.05, tied_with_best=True, verdict="tie"),
+            make_row("qr", 0.875, 1.12),
+            make_row("dynst", 0.5, 1.04, tied_with_best=True, **own),
+            make_row("dynst", 0.875, 1.0712, tied_with_best=True, **own),
+        ),
+        masks_taken={"dynst": 4},
+        warnings=("k-centre is left out: needs [positions]",),
+        timings={},
+        versions={},
+        settings={},
+    )
+    return SimpleNamespace(comparison=comparison, folder=Path("data[/x].compare"))
+
+
 @pytest.fixture
 def pipeline(monkeypatch):
     """A pipeline that keeps the recipes it was given, and does or raises what a test sets."""
@@ -110,7 +168,12 @@ def pipeline(monkeypatch):
             to_json=lambda: {"sensors": 70},
         )
 
+    def compare(recipe, *, out, overwrite, progress, **wanted):
+        calls.append(SimpleNamespace(recipe=recipe, out=out, overwrite=overwrite, wanted=wanted))
+        return make_comparison_result()
+
     stub = ModuleType("sensorplan.pipeline")
+    stub.compare = compare
     stub.fit, stub.inspect, stub.calls, stub.on_fit = fit, inspect, calls, make_result
     monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
     return stub
@@ -233,6 +296,60 @@ def test_fit_json_is_one_object_on_stdout(pipeline):
     assert result.stderr.splitlines() == [
         "Warning: gaps: [bold]48 %[/bold] of the values are missing"
     ]
+
+
+def test_the_table_of_compare(pipeline):
+    result = run("compare", "data[/x].nc", env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    assert " ".join(result.stdout.split()).startswith(
+        "Judged 2 methods on 70 sensors of x]: 2 folds, 1 seed, 1,287 test windows. "
+        "RMSE / RMSE from all sensors, judge ridge:"
+    )
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines]
+    assert ["method", "50", "%", "off", "87.5", "%", "off"] in rows
+    place = rows.index(["dynst", "1.040", "*", "1.071", "*"])
+    assert rows[place + 1] == ["qr", "1.050", "=", "1.120"]
+    text = " ".join(result.stdout.split())
+    assert "= tied with it: not worse by more than 0.5 %" in text
+    assert "in 2 comparisons: better in 1, tied in 1, worse in 0." in text
+    assert "data[/x].compare" in text
+    assert result.stderr == "Warning: k-centre is left out: needs [positions]\n"
+
+
+def test_compare_json_is_one_object_on_stdout(pipeline):
+    content = json.loads(run("compare", "a.nc", "--json", "--quiet").stdout)
+    assert content["schema_version"] == 1
+    assert content["folder"] == "data[/x].compare"
+    assert [row["sparsity"] for row in content["rows"]] == [0.5, 0.875, 0.5, 0.875]
+
+
+def test_options_of_compare_reach_the_pipeline(pipeline):
+    assert run("compare", "a.nc").exit_code == 0
+    result = run(
+        *("compare", "a.nc", "--sparsity", 0.5, "--sparsity", "0.8", "--method", "qr", "--method"),
+        *("dynst", "--folds", "2", "--seeds", "4", "--judge", "ridge", "--seed", "5"),
+        *("--variable", "u", "--horizon", "3", "--out", "o", "--overwrite"),
+    )
+    assert result.exit_code == 0, result.stderr
+    default, call = pipeline.calls
+    assert default.wanted == {
+        "sparsities": None,
+        "methods": None,
+        "judges": None,
+        "folds": 3,
+        "seeds": 1,
+    }
+    assert call.wanted == {
+        "sparsities": [0.5, 0.8],
+        "methods": ["qr", "dynst"],
+        "judges": ["ridge"],
+        "folds": 2,
+        "seeds": 4,
+    }
+    assert (call.recipe.data.variable, call.recipe.window.horizon) == (("u",), 3)
+    assert (call.recipe.run.seed, call.out, call.overwrite) == (5, Path("o"), True)
 
 
 def test_options_reach_the_pipeline(pipeline):

@@ -5,13 +5,15 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from test_cli import make_result
+from test_cli import make_comparison_result, make_result
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from sensorplan.cli import app
 from sensorplan.exports import maps
 from sensorplan.sensors import Source
 
+COMMANDS_OF_APP = get_command(app).commands
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -27,6 +29,7 @@ def without_training(monkeypatch):
     """The command line as it is, in front of a pipeline that only takes note."""
     stub = ModuleType("sensorplan.pipeline")
     stub.fit = lambda recipe, **options: make_result()
+    stub.compare = lambda recipe, **options: make_comparison_result()
     stub.inspect = lambda recipe: SimpleNamespace(
         source=Source("data.nc", "0" * 64), findings=(), warnings=(), facts={}
     )
@@ -37,7 +40,7 @@ def without_training(monkeypatch):
 
 def test_the_readme_shows_every_command():
     shown = {command.split()[1] for command in COMMANDS}
-    assert {"fit", "inspect", "export-map"} <= shown
+    assert set(COMMANDS_OF_APP) <= shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
