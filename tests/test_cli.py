@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from sensorplan.cli import app, screen
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.streams import MOST_BARS, StageReport
 from sensorplan.comparison import Comparison, MethodRow
 from sensorplan.errors import (
     ConstraintError,
@@ -138,7 +138,7 @@ def make_comparison_result():
             make_row("dynst", 0.5, 1.04, tied_with_best=True, **own),
             make_row("dynst", 0.875, 1.0712, tied_with_best=True, **own),
         ),
-        masks_taken={"dynst": 4},
+        masks_taken={"dynst": 3, "k[-c]": 1},
         warnings=("k-centre is left out: needs [positions]",),
         timings={},
         versions={},
@@ -314,6 +314,7 @@ def test_the_table_of_compare(pipeline):
     text = " ".join(result.stdout.split())
     assert "= tied with it: not worse by more than 0.5 %" in text
     assert "in 2 comparisons: better in 1, tied in 1, worse in 0." in text
+    assert "among its plans: 3 of 4; the others are of challengers (k[-c] 1)." in text
     assert "data[/x].compare" in text
     assert result.stderr == "Warning: k-centre is left out: needs [positions]\n"
 
@@ -602,6 +603,15 @@ def test_progress_on_a_terminal(monkeypatch, quiet):
         raise ZeroDivisionError
     assert ("reading [/x]" in stderr.getvalue()) is not quiet
     assert ("30%" in stderr.getvalue()) is not quiet
+
+
+def test_many_stages_do_not_fill_the_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with StageReport(quiet=False) as progress:
+        for number in range(MOST_BARS + 3):
+            progress(f"stage {number}", 1, 1)
+        shown = [task.description for task in progress._bars.tasks if task.visible]
+    assert shown == [f"stage {number}" for number in range(3, MOST_BARS + 3)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from test_pipeline import quick, write_stations
 from typer.testing import CliRunner
 
 from sensorplan.cli import app
-from sensorplan.comparison import Comparison
+from sensorplan.comparison import Comparison, LeadRow, MethodRow, SensorRow
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports.comparison_figure import comparison_png
 from sensorplan.pipeline import compare, fit
@@ -237,6 +239,13 @@ def test_wrong_usage(network, tmp_path, arguments, message, code):
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_every_column_and_field_is_documented():
+    text = (Path(__file__).parents[1] / "docs" / "comparing.md").read_text(encoding="utf-8")
+    fields = {*MethodRow.model_fields, *Comparison.model_fields, *LeadRow._fields}
+    for name in (*fields, *SensorRow._fields, *FILES):
+        assert re.search(rf"`([^`]*\b)?{re.escape(name)}\b", text), name
 
 
 def test_no_data():

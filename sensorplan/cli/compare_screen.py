@@ -15,6 +15,7 @@ from sensorplan.plan import stem_of
 if TYPE_CHECKING:
     from sensorplan.pipeline import ComparisonResult
 
+OWN = "dynst"
 BEST, TIED = "*", "="
 
 
@@ -58,14 +59,18 @@ def judged(comparison: Comparison) -> str:
 
 
 def verdicts(comparison: Comparison) -> list[str]:
-    """How often DynST won, tied and lost, in one sentence; nothing where it took no part."""
+    """How often DynST won, tied and lost, and whose masks it took; nothing without it."""
     found = Counter(row.verdict for row in comparison.rows if row.verdict)
     if not found:
         return []
     cases = _count(found.total(), "comparison")
+    masks = comparison.masks_taken
+    others = ", ".join(f"{name} {count}" for name, count in masks.items() if name != OWN)
     return [
         f"DynST against the other methods, in {cases}: better in {found['win']}, "
-        f"tied in {found['tie']}, worse in {found['loss']}."
+        f"tied in {found['tie']}, worse in {found['loss']}.",
+        f"Masks that it trained itself among its plans: {masks.get(OWN, 0)} of "
+        f"{sum(masks.values())}{f'; the others are of challengers ({others})' if others else ''}.",
     ]
 
 

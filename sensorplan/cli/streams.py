@@ -54,6 +54,9 @@ def writing_stdout() -> Iterator[None]:
         raise OutputError(f"stdout: cannot be written ({error.strerror})") from error
 
 
+MOST_BARS = 12  # at once; of more, the oldest go
+
+
 class StageReport:
     """Progress on stderr: bars with the time left on a terminal, else one line a stage."""
 
@@ -85,6 +88,10 @@ class StageReport:
             self._tasks[stage] = self._bars.add_task(stage, total=None) if self._bars else None
             if not self._bars:
                 to_stderr(f"{stage} ...")
+            elif len(self._tasks) > MOST_BARS:
+                oldest = [*self._tasks.values()][-MOST_BARS - 1]
+                assert oldest is not None
+                self._bars.update(oldest, visible=False)
         task = self._tasks[stage]
         if self._bars and task is not None:
             self._bars.update(task, completed=done, total=total or None)

@@ -10,7 +10,14 @@ from sensorplan.evaluation.comparison import (
     sensor_rows,
 )
 from sensorplan.evaluation.curve import accuracy_curve
-from sensorplan.evaluation.evidence import Evidence, doubts, gather_evidence, score_of, tuned_errors
+from sensorplan.evaluation.evidence import (
+    Evidence,
+    doubts,
+    gather_evidence,
+    score_of,
+    shortness,
+    tuned_errors,
+)
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
     forecast_errors,
@@ -37,6 +44,7 @@ __all__ = [
     "ridge_errors",
     "score_of",
     "sensor_rows",
+    "shortness",
     "train_judge",
     "tuned_errors",
 ]

@@ -109,11 +109,14 @@ def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> li
             f"the mask did not settle: {100 * oscillation:.0f} % of the kept sensors changed sides "
             "more than once; their ranks are uncertain"
         )
-    if training_windows < FEW_WINDOWS:
-        warnings.append(
-            f"the history is short: {training_windows} training windows; the ranking is uncertain"
-        )
-    return warnings
+    return warnings + shortness(training_windows)
+
+
+def shortness(training_windows: int) -> list[str]:
+    """A plain sentence where the history is short."""
+    if training_windows >= FEW_WINDOWS:
+        return []
+    return [f"the history is short: {training_windows} training windows; the ranking is uncertain"]
 
 
 def doubts(all_sensors: Score, persistence: Score, climatology: Score) -> list[str]:

@@ -14,6 +14,7 @@ from sensorplan.evaluation import (
     method_rows,
     score_of,
     sensor_rows,
+    shortness,
 )
 from sensorplan.exports.comparison import write_comparison
 from sensorplan.exports.files import check_folder
@@ -140,7 +141,8 @@ def compare_methods(
         fold = Fold(label, history, windows, recipe, budgets, judges, methods, run_seeds)
         judged.append(judge_fold(fold, stage))
         splits.append(split_record(history.time, windows.split))
-        notes += [f"{label}: {note}" for note in unobserved_note(regions, windows)]
+        doubtful = unobserved_note(regions, windows) + shortness(len(windows.split.train))
+        notes += [f"{label}: {note}" for note in doubtful]
 
     left_out = {name: why for result in judged for name, why in result.left_out.items()}
     errors = join_folds([result.errors for result in judged])
