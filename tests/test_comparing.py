@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_pipeline import quick, write_stations
+from test_pipeline import quick, write_grid, write_stations
 from typer.testing import CliRunner
 
 from sensorplan.cli import app
@@ -209,6 +209,27 @@ def test_a_method_that_cannot_take_the_data_is_left_out(tmp_path):
     assert any(line.startswith("k-centre is left out: ") for line in compared.warnings)
     with pytest.raises(DataError, match=r"no method can take the data: .* needs positions"):
         compare_methods(few_steps(path), folds=1, methods=["k-centre"])
+
+
+def test_patches_of_a_grid(tmp_path):
+    path = write_grid(tmp_path / "grid.nc")
+    compared = compare_methods(
+        few_steps(path, window={"patch": "2x2"}),
+        folds=1,
+        sparsities=[0.5],
+        methods=["dynst", "k-centre"],
+    )
+    assert (compared.comparison.data.regions, compared.comparison.data.sensors) == (6, 20)
+    assert {row.budget for row in compared.comparison.rows} == {3}
+    assert len(compared.by_sensor) == 6 * 2 * 2
+
+
+def test_two_variables(tmp_path):
+    path = write_stations(tmp_path / "net.nc", channels=2)
+    recipe = few_steps(path, data={"variable": ["v0", "v1"]})
+    compared = compare_methods(recipe, folds=2, sparsities=[0.5], methods=["dynst", "qr"])
+    assert compared.comparison.unit == "standard deviations"
+    assert all(np.isfinite(row.rmse_ratio) for row in compared.comparison.rows)
 
 
 def test_defaults_take_every_method(network):
