@@ -18,7 +18,7 @@ from sensorplan.pipeline import compare, fit
 from sensorplan.pipeline.comparing import METHODS, SPARSITIES, compare_methods
 from sensorplan.pipeline.judging import JUDGES, RANDOM_PLANS
 from sensorplan.pipeline.planning import plan_sensors, prepare, train_masks
-from sensorplan.pipeline.stages import Stages
+from sensorplan.pipeline.recording import Stages
 from sensorplan.rankers import RANKERS
 from sensorplan.recipe import dump_recipe
 
@@ -281,7 +281,7 @@ def test_nothing_is_overwritten_unasked(compared, network, tmp_path):
         compare(few_steps(network), out=folder)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").touch()
-    with pytest.raises(OutputError, match=r"holds no compare\.json; .* only a comparison folder"):
+    with pytest.raises(OutputError, match=r"holds no compare\.json; .* only a compare folder"):
         compare(few_steps(network), out=tmp_path / "photos", overwrite=True)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sensorplan.cli.screen import new_table, whole_line
+from sensorplan.cli.screen import table_of, whole
 from sensorplan.comparison import Comparison, MethodRow, best_methods
 from sensorplan.plan import stem_of
 
@@ -40,8 +40,8 @@ def comparison_lines(result: "ComparisonResult") -> RenderableType:
         ),
         *(Text(line) for line in verdicts(comparison)),
         "",
-        whole_line(f"Tables: {result.folder} (compare.csv, by_lead.csv, by_sensor.csv, "),
-        whole_line("        compare.json; figure: compare.png)"),
+        whole(f"Tables: {result.folder} (compare.csv, by_lead.csv, by_sensor.csv, "),
+        whole("        compare.json; figure: compare.png)"),
     ]
     return Group(*parts)
 
@@ -81,7 +81,7 @@ def _count(number: int, what: str) -> str:
 def _ratios(comparison: Comparison, judge: str) -> Table:
     """Methods by sparsity, the best on average first."""
     rows = {(row.method, row.sparsity): row for row in comparison.rows if row.judge == judge}
-    table = new_table("method", *(f"{100 * s:g} % off" for s in comparison.sparsities))
+    table = table_of("method", *(f"{100 * s:g} % off" for s in comparison.sparsities))
     best = {
         sparsity: min(
             (row for row in rows.values() if row.sparsity == sparsity), key=lambda row: row.rmse

@@ -27,7 +27,7 @@ def show(result: str | RenderableType) -> None:
         if isinstance(result, str):
             print(result)
         else:
-            Console(markup=False, emoji=False, highlight=False).print(result)
+            Console(markup=False, emoji=False, highlight=False).print(result, crop=False)
 
 
 def show_warnings(warnings: Sequence[str]) -> None:
@@ -55,8 +55,8 @@ def fit_lines(result: "FitResult") -> RenderableType:
         parts += [_curve(curve), ""]
     folder = str(result.folder)
     parts += [
-        whole_line(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
-        whole_line(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
+        whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
+        whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
     ]
     return Group(*parts)
 
@@ -97,7 +97,7 @@ def number(value: float) -> str:
 
 def _scores(plan: Plan) -> Table:
     unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
-    table = new_table("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
+    table = table_of("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
     metrics = plan.metrics
     rows: dict[str, Score] = {
         "all sensors": metrics.all_sensors,
@@ -112,7 +112,7 @@ def _scores(plan: Plan) -> Table:
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:
-    table = new_table("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
+    table = table_of("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
     for point in curve:
         table.add_row(
             f"{100 * point.sparsity:.0f} %",
@@ -140,10 +140,10 @@ def inspection_lines(inspection: "Inspection") -> RenderableType:
     )
     for finding in inspection.findings:
         findings.add_row(finding.what, finding.value, finding.why)
-    return Group(whole_line(inspection.source.path), "", facts, "", findings)
+    return Group(whole(inspection.source.path), "", facts, "", findings)
 
 
-def new_table(first: str, *numeric: str) -> Table:
+def table_of(first: str, *numeric: str) -> Table:
     """A table of numbers, without lines at the sides."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column(first)
@@ -152,6 +152,6 @@ def new_table(first: str, *numeric: str) -> Table:
     return table
 
 
-def whole_line(line: str) -> Text:
+def whole(line: str) -> Text:
     """A line that is never broken, for a path to be copied."""
     return Text(line, no_wrap=True, overflow="ignore")

@@ -12,10 +12,9 @@ from sensorplan.evaluation.comparison import (
 from sensorplan.evaluation.curve import accuracy_curve
 from sensorplan.evaluation.evidence import (
     Evidence,
-    doubts,
+    forecaster_warnings,
     gather_evidence,
-    score_of,
-    shortness,
+    history_warnings,
     tuned_errors,
 )
 from sensorplan.evaluation.forecasts import (
@@ -34,17 +33,16 @@ __all__ = [
     "RidgeJudge",
     "accuracy_curve",
     "climatology_errors",
-    "doubts",
     "forecast_errors",
+    "forecaster_warnings",
     "gather_evidence",
+    "history_warnings",
     "join_folds",
     "lead_rows",
     "method_rows",
     "persistence_errors",
     "ridge_errors",
-    "score_of",
     "sensor_rows",
-    "shortness",
     "train_judge",
     "tuned_errors",
 ]

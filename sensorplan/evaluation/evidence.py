@@ -59,10 +59,10 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     plan, compact = tuned_errors(trainer, mask)
     without = climatology_errors(windows, test)
     metrics = Metrics(
-        all_sensors=score_of(everything),
-        plan=score_of(plan),
-        persistence=score_of(persistence_errors(windows, test)),
-        climatology=score_of(without),
+        all_sensors=_score(everything),
+        plan=_score(plan),
+        persistence=_score(persistence_errors(windows, test)),
+        climatology=_score(without),
         unit=unit,
         rmse_ratio=plan.rmse / everything.rmse,
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
@@ -92,13 +92,14 @@ def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
     return forecast_errors(windows, windows.split.test, forecast), compact
 
 
-def score_of(errors: Errors) -> Score:
-    """The figures of a forecast that a record holds."""
+def _score(errors: Errors) -> Score:
     return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> list[str]:
-    warnings = doubts(metrics.all_sensors, metrics.persistence, metrics.climatology)
+    warnings = forecaster_warnings(
+        metrics.all_sensors.rmse, metrics.climatology.rmse, metrics.persistence.rmse, "plan"
+    )
     if metrics.rmse_ratio > FAR_WORSE:
         warnings.append(
             f"the plan's RMSE is {metrics.rmse_ratio:.2f} times that of all sensors; "
@@ -109,26 +110,27 @@ def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> li
             f"the mask did not settle: {100 * oscillation:.0f} % of the kept sensors changed sides "
             "more than once; their ranks are uncertain"
         )
-    return warnings + shortness(training_windows)
+    return [*warnings, *history_warnings(training_windows)]
 
 
-def shortness(training_windows: int) -> list[str]:
-    """A plain sentence where the history is short."""
-    if training_windows >= FEW_WINDOWS:
-        return []
-    return [f"the history is short: {training_windows} training windows; the ranking is uncertain"]
+def forecaster_warnings(
+    everything: float, calendar: float, persistence: float, judged: str
+) -> list[str]:
+    """What makes all plans doubtful: a forecaster that is no better than none.
 
-
-def doubts(all_sensors: Score, persistence: Score, climatology: Score) -> list[str]:
-    """Plain sentences where the forecast from all sensors says too little to judge plans by."""
-    everything, calendar = all_sensors.rmse, climatology.rmse
+    Args:
+        everything: RMSE from all sensors.
+        calendar: RMSE of the calendar alone.
+        persistence: RMSE of the last value, carried on.
+        judged: What is not to be trusted, in a word.
+    """
     warnings = []
-    if everything >= min(calendar, persistence.rmse):
-        better = "the calendar alone" if calendar <= persistence.rmse else "persistence"
+    if everything >= min(calendar, persistence):
+        better = "the calendar alone" if calendar <= persistence else "persistence"
         warnings.append(
             f"the forecaster did not learn: from all sensors its RMSE is {everything:.4g}, "
-            f"no better than {min(calendar, persistence.rmse):.4g} of {better}; "
-            "do not trust its verdict on a plan"
+            f"no better than {min(calendar, persistence):.4g} of {better}; "
+            f"do not trust this {judged}"
         )
     if everything > (1 - LITTLE) * calendar:
         share = max(0.0, 1 - everything / calendar) if calendar else 0.0
@@ -137,3 +139,10 @@ def doubts(all_sensors: Score, persistence: Score, climatology: Score) -> list[s
             f"{100 * share:.1f} %; almost any plan will look good"
         )
     return warnings
+
+
+def history_warnings(training_windows: int) -> list[str]:
+    """A warning when there is little to learn from."""
+    if training_windows >= FEW_WINDOWS:
+        return []
+    return [f"the history is short: {training_windows} training windows; the ranking is uncertain"]

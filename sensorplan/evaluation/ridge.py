@@ -71,25 +71,21 @@ class RidgeJudge:
         return forecast_errors(windows, split.test, path.at(best))
 
 
-class RidgeTraining:
-    """What regressions on every mask are fitted on: features of all regions, and targets.
+class Targets:
+    """What regressions are fitted to, in groups that were observed in the same windows.
 
     Attributes:
-        channels: Channels of a region.
-        features: ``[window, 3, region, channel]``.
-        groups: Targets that were observed in the same windows: ``[window]`` True in these windows,
-            and ``[target]`` their indices, with the values ``[observed window, target]``.
-        targets: Number of targets.
+        count: Number of targets.
+        groups: Of each group ``[window]`` True where observed, ``[target]`` its members, and their
+            values ``[observed window, target]``.
+
+    Args:
+        values: ``[window, target]``.
+        valid: ``[window, target]`` True where the target was observed.
     """
 
-    def __init__(self, batch: Batch, channels: int) -> None:
-        regions = batch.history.shape[1]
-        everything = lag_features(batch, np.ones(regions, bool), channels)
-        self.channels = channels
-        self.features = everything.reshape(len(batch), 3, regions, channels)
-        values = batch.future.flatten(1).cpu().numpy()
-        valid = batch.valid.flatten(1).cpu().numpy()
-        self.targets = values.shape[1]
+    def __init__(self, values: Floats, valid: Bools) -> None:
+        self.count = values.shape[1]
         together: dict[bytes, list[int]] = {}
         for target, packed in enumerate(np.packbits(valid, axis=0).T):
             together.setdefault(packed.tobytes(), []).append(target)
@@ -100,29 +96,62 @@ class RidgeTraining:
                 self.groups.append((observed, members, values[observed][:, members]))
 
 
-class RidgePath:
-    """Ridge regressions of every target, for any penalty, on the windows in which it was observed.
+class RidgeTraining:
+    """What regressions on every mask are fitted on.
 
-    Targets that were observed in the same windows are fitted in one go. The smaller one of the
-    Gram matrices of features and of windows is decomposed once, and serves every penalty.
+    Attributes:
+        channels: Channels of a region.
+        features: ``[window, 3, region, channel]`` of all regions.
+        targets: All regions at all lead times.
     """
+
+    def __init__(self, batch: Batch, channels: int) -> None:
+        regions = batch.history.shape[1]
+        everything = lag_features(batch, np.ones(regions, bool), channels)
+        self.channels = channels
+        self.features = everything.reshape(len(batch), 3, regions, channels)
+        self.targets = Targets(
+            batch.future.flatten(1).cpu().numpy(), batch.valid.flatten(1).cpu().numpy()
+        )
+
+
+class RidgePath:
+    """Ridge regressions of every target on the lag features of kept regions, for any penalty."""
 
     def __init__(self, training: RidgeTraining, mask: Bools) -> None:
         self._mask, self._channels = mask, training.channels
         inputs = training.features[:, :, mask].reshape(len(training.features), -1)
-        self._shape = inputs.shape[1], training.targets
-        self._parts = [
-            _Part(inputs[observed], values, members)
-            for observed, members, values in training.groups
-        ]
+        self._fit = RidgeFit(inputs, training.targets)
 
     def at(self, penalty: float) -> LinearForecast:
         """The regression with this penalty on the squared weights."""
+        return LinearForecast(self._mask, self._channels, *self._fit.at(penalty))
+
+
+class RidgeFit:
+    """Ridge regressions of every target, for any penalty, on the windows in which it was observed.
+
+    Targets that were observed in the same windows are fitted in one go. The smaller one of the
+    Gram matrices of features and of windows is decomposed once, and serves every penalty.
+
+    Args:
+        inputs: ``[window, feature]``.
+        targets: In the same windows.
+    """
+
+    def __init__(self, inputs: Floats, targets: Targets) -> None:
+        self._shape = inputs.shape[1], targets.count
+        self._parts = [
+            _Part(inputs[observed], values, members) for observed, members, values in targets.groups
+        ]
+
+    def at(self, penalty: float) -> tuple[Floats, Floats]:
+        """``[feature, target]`` weights and ``[target]`` intercept."""
         weights = np.zeros(self._shape)
         intercept = np.zeros(self._shape[1])
         for part in self._parts:
             weights[:, part.targets], intercept[part.targets] = part.solve(penalty)
-        return LinearForecast(self._mask, self._channels, weights, intercept)
+        return weights, intercept
 
 
 class _Part:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, MethodRow, SensorRow
 from sensorplan.exports.comparison_figure import comparison_png
-from sensorplan.exports.files import check_folder, write_folder
+from sensorplan.exports.files import write_folder
+from sensorplan.exports.folder import check_target
 
 
 def write_comparison(
@@ -27,9 +28,9 @@ def write_comparison(
         overwrite: Replace an older comparison folder, but keep what the user added to it.
 
     Raises:
-        OutputError: The target is not allowed (`check_folder`), or the system refused to write.
+        OutputError: The target is not allowed (`check_target`), or the system refused to write.
     """
-    check_folder(folder, overwrite, COMPARISON_FILE, "comparison")
+    check_target(folder, overwrite, COMPARISON_FILE)
     rows = pd.DataFrame(
         [row.model_dump() for row in comparison.rows], columns=list(MethodRow.model_fields)
     )

@@ -37,32 +37,6 @@ def check_parent(target: Path) -> None:
         raise OutputError(f"{target}: cannot be written; no permission to write in {parent}")
 
 
-def check_folder(target: Path, overwrite: bool, marker: str, kind: str) -> None:
-    """See that a folder may be written to `target`, before hours of training; touches nothing.
-
-    Args:
-        target: The folder.
-        overwrite: An older one of the same kind may be replaced.
-        marker: Name of the file that every folder of this kind holds.
-        kind: What the folder is, say ``plan``.
-
-    Raises:
-        OutputError: Something stands there and `overwrite` is False, or it is neither a folder of
-            this kind nor empty, or the folder around it cannot be written.
-    """
-    if target.exists():
-        if not overwrite:
-            raise OutputError(f"{target}: exists already; --overwrite replaces it")
-        if not target.is_dir():
-            raise OutputError(f"{target}: is a file; --overwrite replaces only a {kind} folder")
-        if any(target.iterdir()) and not (target / marker).is_file():
-            raise OutputError(
-                f"{target}: holds no {marker}; "
-                f"--overwrite replaces only a {kind} folder or an empty one"
-            )
-    check_parent(target)
-
-
 def write_file(target: Path, content: bytes, overwrite: bool) -> None:
     """Write a file under a temporary name, then rename it.
 

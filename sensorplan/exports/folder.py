@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sensorplan.errors import OutputError
 from sensorplan.exports.curve_figure import curve_png
-from sensorplan.exports.files import check_folder, write_folder
+from sensorplan.exports.files import check_parent, write_folder
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
@@ -13,14 +14,30 @@ from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 
 
-def check_target(folder: Path, overwrite: bool) -> None:
-    """See that a plan may be written to `folder`, before hours of training; touches nothing.
+def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None:
+    """See that a folder may be written, before hours of training; touches nothing.
+
+    Args:
+        folder: Where.
+        overwrite: Replace an older folder of the same kind.
+        marker: Name of the file that tells this kind of folder, say ``plan.json``.
 
     Raises:
-        OutputError: Something stands there and `overwrite` is False, or it is neither a plan folder
+        OutputError: Something stands there and `overwrite` is False, or it is neither such a folder
             nor empty, or the folder around it cannot be written.
     """
-    check_folder(folder, overwrite, PLAN_FILE, "plan")
+    kind = Path(marker).stem
+    if folder.exists():
+        if not overwrite:
+            raise OutputError(f"{folder}: exists already; --overwrite replaces it")
+        if not folder.is_dir():
+            raise OutputError(f"{folder}: is a file; --overwrite replaces only a {kind} folder")
+        if any(folder.iterdir()) and not (folder / marker).is_file():
+            raise OutputError(
+                f"{folder}: holds no {marker}; "
+                f"--overwrite replaces only a {kind} folder or an empty one"
+            )
+    check_parent(folder)
 
 
 def write_plan(

@@ -3,7 +3,7 @@
 from sensorplan.pipeline.comparing import ComparisonResult, compare
 from sensorplan.pipeline.fitting import FitResult, fit
 from sensorplan.pipeline.inspecting import Inspection, inspect
-from sensorplan.pipeline.stages import Progress
+from sensorplan.pipeline.recording import Progress
 
 __all__ = [
     "ComparisonResult",

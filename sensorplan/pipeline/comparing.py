@@ -8,23 +8,21 @@ from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRo
 from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
     MARGIN,
-    doubts,
+    forecaster_warnings,
+    history_warnings,
     join_folds,
     lead_rows,
     method_rows,
-    score_of,
     sensor_rows,
-    shortness,
 )
 from sensorplan.exports.comparison import write_comparison
-from sensorplan.exports.files import check_folder
-from sensorplan.metrics import average
+from sensorplan.exports.folder import check_target
+from sensorplan.metrics import Errors, average
 from sensorplan.pipeline.judging import JUDGES, RANDOM_PLANS, Fold, Judged, judge_fold
 from sensorplan.pipeline.planning import error_unit
 from sensorplan.pipeline.preparing import default_folder, read_regions
-from sensorplan.pipeline.records import data_record, unobserved_note, versions
-from sensorplan.pipeline.stages import Progress, Stages
-from sensorplan.plan import budget_at
+from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
+from sensorplan.plan import Score, budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
 from sensorplan.training import choose_device, prepare_torch
@@ -87,8 +85,8 @@ def compare(
     Raises:
         SensorplanError: See `sensorplan.errors` for the kinds.
     """
-    folder = out or default_folder(recipe, "compare")
-    check_folder(folder, overwrite, COMPARISON_FILE, "comparison")
+    folder = out or default_folder(recipe, ".compare")
+    check_target(folder, overwrite, COMPARISON_FILE)
     compared = compare_methods(
         recipe,
         sparsities=sparsities,
@@ -141,13 +139,13 @@ def compare_methods(
         fold = Fold(label, history, windows, recipe, budgets, judges, methods, run_seeds)
         judged.append(judge_fold(fold, stage))
         splits.append(split_record(history.time, windows.split))
-        doubtful = unobserved_note(regions, windows) + shortness(len(windows.split.train))
+        doubtful = unobserved(regions, windows) + history_warnings(len(windows.split.train))
         notes += [f"{label}: {note}" for note in doubtful]
 
     left_out = {name: why for result in judged for name, why in result.left_out.items()}
     errors = join_folds([result.errors for result in judged])
-    all_sensors = {judge: score_of(average(found)) for judge, found in errors.all_sensors.items()}
-    persistence, climatology = score_of(errors.persistence), score_of(errors.climatology)
+    all_sensors = {judge: _score(average(found)) for judge, found in errors.all_sensors.items()}
+    persistence, climatology = _score(errors.persistence), _score(errors.climatology)
     warnings = (
         *data.warnings,
         *(f"{name} is left out: {why}" for name, why in left_out.items()),
@@ -155,7 +153,9 @@ def compare_methods(
         *(
             f"judge {judge}: {doubt}"
             for judge, score in all_sensors.items()
-            for doubt in doubts(score, persistence, climatology)
+            for doubt in forecaster_warnings(
+                score.rmse, climatology.rmse, persistence.rmse, "judge"
+            )
         ),
     )
     settings = recipe.model_dump(mode="json", exclude_none=True)
@@ -183,6 +183,10 @@ def compare_methods(
         settings=settings,
     )
     return Compared(comparison, lead_rows(errors), sensor_rows(errors, regions.names))
+
+
+def _score(errors: Errors) -> Score:
+    return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _counted(names: list[str]) -> dict[str, int]:

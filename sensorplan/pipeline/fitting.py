@@ -9,8 +9,7 @@ from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder
-from sensorplan.pipeline.records import data_record, unobserved_note, versions
-from sensorplan.pipeline.stages import Progress, Stages
+from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.plan import CurvePoint, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
@@ -57,7 +56,7 @@ def fit(
         SensorplanError: See `sensorplan.errors` for the kinds.
     """
     stage = Stages(progress)
-    folder = out or default_folder(recipe, "plan")
+    folder = out or default_folder(recipe)
     check_target(folder, overwrite)
     prepared = prepare(recipe, stage)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
@@ -111,7 +110,7 @@ def _plan(
         metrics=evidence.metrics,
         warnings=(
             *data.warnings,
-            *unobserved_note(regions, windows),
+            *unobserved(regions, windows),
             *challenge_note(trained),
             *evidence.warnings,
         ),

@@ -17,12 +17,12 @@ from sensorplan.evaluation import (
 )
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import (
+    Stage,
     baseline_history,
     challengers_of,
     train_masks,
     train_planner,
 )
-from sensorplan.pipeline.stages import Stage
 from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANKERS, History
 from sensorplan.recipe import Recipe

@@ -2,13 +2,13 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
-from sensorplan.pipeline.stages import Stage
 from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
 from sensorplan.recipe import MaskSettings, Recipe
@@ -19,6 +19,9 @@ from sensorplan.windows import Windows, make_windows
 
 UNPLACED_CHALLENGERS = ("forecast-aware",)  # compete with the mask that DynST trains
 CHALLENGERS = ("k-centre", *UNPLACED_CHALLENGERS)  # where there are positions
+
+Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""From a stage's name and parts, a context that is told how many of the parts are done."""
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def read_regions(recipe: Recipe) -> tuple[SensorData, Regions]:
     return data, regions
 
 
-def default_folder(recipe: Recipe, ending: str) -> Path:
-    """``DATA-stem.ENDING`` in the working folder."""
-    return Path(f"{Path(_first_path(recipe)).stem.translate(GLOB)}.{ending}")
+def default_folder(recipe: Recipe, ending: str = ".plan") -> Path:
+    """``DATA-stem.plan``, or with another ending, in the working folder."""
+    return Path(Path(_first_path(recipe)).stem.translate(GLOB) + ending)
 
 
 def regions_to_keep(mask: MaskSettings, regions: int) -> int:

@@ -1,6 +1,9 @@
-"""What the records of several commands hold: the data, the versions, what cannot be judged."""
+"""What every result says of its run: stages and their times, data, versions, what was not seen."""
 
 import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from sensorplan.plan import DataRecord
@@ -12,9 +15,33 @@ from sensorplan.windows import Windows
 SHOWN = 5  # names in a warning
 LIBRARIES = ("torch", "numpy", "scikit-learn", "xarray")
 
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, the parts of it that are done, and its parts in all."""
+
+
+class Stages:
+    """Times each stage, and passes progress on.
+
+    Attributes:
+        seconds: Of each finished stage.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress or (lambda stage, done, total: None)
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str, total: int = 1) -> Iterator[Callable[[int], None]]:
+        """A stage of so many parts; gives what to call with the number of parts that are done."""
+        begin = time.perf_counter()
+        self._progress(stage, 0, total)
+        yield lambda done: self._progress(stage, done, total)
+        self._progress(stage, total, total)
+        self.seconds[stage] = round(time.perf_counter() - begin, 3)
+
 
 def data_record(data: SensorData, regions: Regions) -> DataRecord:
-    """Which data was used."""
+    """Which data a result is for."""
     return DataRecord(
         path=data.source.path,
         sha256=data.source.sha256,
@@ -28,7 +55,7 @@ def data_record(data: SensorData, regions: Regions) -> DataRecord:
 
 
 def versions() -> dict[str, str]:
-    """Versions of sensorplan, Python and the libraries."""
+    """Of sensorplan, Python and the libraries that the result depends on."""
     return {
         "sensorplan": __version__,
         "python": platform.python_version(),
@@ -36,7 +63,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def unobserved_note(regions: Regions, windows: Windows) -> list[str]:
+def unobserved(regions: Regions, windows: Windows) -> list[str]:
     """A warning when some regions cannot be judged."""
     names = [name for name, seen in zip(regions.names, windows.observed, strict=True) if not seen]
     if not names:
