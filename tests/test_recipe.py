@@ -102,7 +102,7 @@ def test_paths_count_from_the_folder_of_the_recipe(write):
         ("mask = 3", "heat.toml mask = 3; expected a section [mask]"),
         (
             "[mask]\nsparsity = 0.4\nbudget = 4",
-            "heat.toml [mask] give sparsity or budget, not both",
+            "heat.toml [mask] give only one of sparsity, budget and max_loss",
         ),
         (
             "[runs]\nseed = 1",
@@ -205,7 +205,7 @@ def test_override_replaces_and_keeps_the_rest():
         (
             "mask",
             {"sparsity": 0.5, "budget": 4},
-            "--sparsity 0.5 --budget 4; give sparsity or budget, not both",
+            "--sparsity 0.5 --budget 4; give only one of sparsity, budget and max_loss",
         ),
     ],
 )

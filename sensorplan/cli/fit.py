@@ -11,6 +11,7 @@ def fit(
     recipe: options.RecipeFile = None,
     sparsity: options.Sparsity = None,
     budget: options.Budget = None,
+    max_loss: options.MaxLoss = None,
     method: options.Method = None,
     variable: options.Variable = None,
     select: options.Select = None,
@@ -43,7 +44,12 @@ def fit(
             "stations": stations,
         },
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
-        mask={"sparsity": sparsity, "budget": budget, "method": method},
+        mask={
+            "sparsity": sparsity,
+            "budget": budget,
+            "max_loss": options.parse_share(max_loss, "--max-loss"),
+            "method": method,
+        },
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import screen

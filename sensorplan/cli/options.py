@@ -27,6 +27,13 @@ Sparsity = Annotated[
     float | None, typer.Option(help="Share of the sensors to switch off, 0 <= s < 1.")
 ]
 Budget = Annotated[int | None, typer.Option(help="Number of sensors to keep, instead.")]
+MaxLoss = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Switch as many off as lose no more than this share of the accuracy, say 5%.",
+    ),
+]
 Method = Annotated[
     str | None,
     typer.Option(
@@ -100,6 +107,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
+SIZES: dict[str, object] = {"sparsity": None, "budget": None, "max_loss": None}
+
 
 def build_recipe(
     file: Path | None, select: list[str] | None, **sections: Mapping[str, object]
@@ -123,8 +132,8 @@ def build_recipe(
             for name, value in values.items()
             if value is not None and value != []
         }
-        if {"sparsity", "budget"} & given.keys():
-            given = {"sparsity": None, "budget": None, **given}  # one takes the other's place
+        if SIZES.keys() & given.keys():
+            given = {**SIZES, **given}  # one takes the other's place
         if given:
             recipe = override(recipe, section, **given)
     if select:
@@ -133,6 +142,26 @@ def build_recipe(
     if not recipe.data.path:
         raise RecipeError("no data; name a file, or a recipe with [data] path")
     return recipe
+
+
+def parse_share(text: str | None, option: str) -> float | None:
+    """A share as per cent (``5%``, ``5 %``) or as a number (``0.05``); None stays None.
+
+    Raises:
+        RecipeError: It is neither, or not between 0 and 1.
+    """
+    if text is None:
+        return None
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise RecipeError(
+            f"{option} {text}; expected a share above 0 % and below 100 %, say 5% or 0.05"
+        )
+    return share
 
 
 def _parse_select(pairs: list[str]) -> dict[str, str]:

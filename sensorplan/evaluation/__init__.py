@@ -9,7 +9,15 @@ from sensorplan.evaluation.comparison import (
     method_rows,
     sensor_rows,
 )
-from sensorplan.evaluation.curve import accuracy_curve
+from sensorplan.evaluation.curve import (
+    accuracy_curve,
+    baseline_losses,
+    find_knee,
+    limit_curve,
+    mask_errors,
+    plan_curve,
+    random_curve,
+)
 from sensorplan.evaluation.evidence import (
     Evidence,
     forecaster_warnings,
@@ -22,6 +30,7 @@ from sensorplan.evaluation.forecasts import (
     forecast_errors,
     persistence_errors,
 )
+from sensorplan.evaluation.limit import linear_limit, why_no_limit
 from sensorplan.evaluation.neural import train_judge
 from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 
@@ -32,17 +41,25 @@ __all__ = [
     "JudgedErrors",
     "RidgeJudge",
     "accuracy_curve",
+    "baseline_losses",
     "climatology_errors",
+    "find_knee",
     "forecast_errors",
     "forecaster_warnings",
     "gather_evidence",
     "history_warnings",
     "join_folds",
     "lead_rows",
+    "limit_curve",
+    "linear_limit",
+    "mask_errors",
     "method_rows",
     "persistence_errors",
+    "plan_curve",
+    "random_curve",
     "ridge_errors",
     "sensor_rows",
     "train_judge",
     "tuned_errors",
+    "why_no_limit",
 ]

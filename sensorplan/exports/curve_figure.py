@@ -1,14 +1,45 @@
 """`curve.png`: what switching sensors off costs the forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from sensorplan.exports.style import COLOURS, YELLOW, add_title, dataset_stem, new_figure, to_png
-from sensorplan.plan import CurvePoint, Plan
+from sensorplan.exports.style import (
+    COLOURS,
+    GREY,
+    YELLOW,
+    add_title,
+    dataset_stem,
+    new_figure,
+    to_png,
+)
+from sensorplan.plan import CurvePoint, CurveRecord, Plan, Score
 
 _MARKERS = "osD^vP"
+_TITLE = "What switching sensors off costs the forecast"
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A method's points, from dense to sparse.
+
+    Attributes:
+        points: Drawn at their ratio times the RMSE of all sensors.
+        label: In the legend.
+        colour: Of line, markers and band.
+        marker: "" for none.
+        style: Of the line.
+        banded: Whether the interval is drawn.
+    """
+
+    points: Sequence[CurvePoint]
+    label: str
+    colour: str
+    marker: str
+    style: str = "-"
+    banded: bool = True
 
 
 def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
@@ -21,38 +52,114 @@ def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
     Returns:
         A PNG.
     """
-    figure = new_figure(8, 5)
-    axes = figure.add_subplot()
     methods = sorted(
         {point.method for point in curve}, key=lambda name: (name != plan.method, name)
     )
-    for i, method in enumerate(methods):
-        points = sorted((p for p in curve if p.method == method), key=lambda p: p.sparsity)
-        _draw_method(axes, points, COLOURS[i % 6], _MARKERS[i % 6])
+    lines = [
+        _Line(_of_method(curve, method), method, COLOURS[i % 6], _MARKERS[i % 6])
+        for i, method in enumerate(methods)
+    ]
     metrics = plan.metrics
+
+    def mark(axes: Axes) -> None:
+        label = f"this plan: {plan.budget:,} kept, {metrics.rmse_ratio:.3f} × all"
+        _star(axes, 100 * plan.sparsity, metrics.plan.rmse, label)
+
+    scores = {
+        "all sensors": metrics.all_sensors,
+        "the calendar alone": metrics.climatology,
+        "persistence": metrics.persistence,
+    }
+    subtitle = f"{dataset_stem(plan)}; bands: 95 % interval"
+    return _draw(lines, mark, scores, metrics.unit, subtitle)
+
+
+def comparison_png(curve: Sequence[CurvePoint], record: CurveRecord) -> bytes:
+    """The learned plans beside random ones, the best baseline and the limit, with the knee.
+
+    Args:
+        curve: Points of all methods.
+        record: The knee, the best baseline, and the reference forecasts.
+
+    Returns:
+        A PNG.
+    """
+    best, number = record.best_baseline, record.random_plans
+    drawn = [
+        _Line(_of_method(curve, "dynst"), "dynst", COLOURS[0], "o"),
+        _Line(_of_method(curve, best), f"best baseline: {best}", COLOURS[1], "s", banded=False),
+        _Line(_of_method(curve, "random"), f"random, mean of {number}", COLOURS[2], "D"),
+        _Line(_of_method(curve, "limit"), "limit (linear)", COLOURS[3], "", "-.", banded=False),
+    ]
+
+    def mark(axes: Axes) -> None:
+        reference, knee = record.all_sensors.rmse, record.knee
+        percent = 100 * record.max_loss
+        if knee is None:
+            axes.plot([], [], " ", label=f"no plan within {percent:g} %")
+            return
+        axes.axhline(
+            (1 + record.max_loss) * reference,
+            color=GREY,
+            ls=(0, (6, 2, 1, 2, 1, 2)),
+            lw=1,
+            label=f"{percent:g} % above all sensors",
+        )
+        label = f"within {percent:g} %: up to {100 * knee.sparsity:.0f} % off, {knee.budget:,} kept"
+        _star(axes, 100 * knee.sparsity, knee.rmse_ratio * reference, label)
+
+    scores = {
+        "all sensors": record.all_sensors,
+        "the calendar alone": record.climatology,
+        "persistence": record.persistence,
+    }
+    subtitle = (
+        f"{dataset_stem(record)}; bands: 95 % interval of dynst, best to worst of the random plans"
+    )
+    return _draw([line for line in drawn if line.points], mark, scores, record.unit, subtitle)
+
+
+def _draw(
+    lines: Sequence[_Line],
+    mark: Callable[[Axes], None],
+    scores: Mapping[str, Score],
+    unit: str,
+    subtitle: str,
+) -> bytes:
+    """The figure as a PNG; the first of the scores is the reference of every ratio."""
+    reference = next(iter(scores.values())).rmse
+    figure = new_figure(8, 5)
+    axes = figure.add_subplot()
+    for line in lines:
+        _draw_line(axes, line, reference)
+    mark(axes)
+    _draw_references(axes, scores, reference)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("sensors switched off (%)")
+    axes.set_ylabel(f"RMSE ({unit})" if unit else "RMSE")
+    _add_ratio_axis(axes, reference)
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    add_title(axes, _TITLE, subtitle)
+    return to_png(figure)
+
+
+def _of_method(curve: Sequence[CurvePoint], method: str) -> list[CurvePoint]:
+    """Its points, from dense to sparse."""
+    return sorted((p for p in curve if p.method == method), key=lambda p: p.sparsity)
+
+
+def _star(axes: Axes, percent: float, rmse: float, label: str) -> None:
     axes.plot(
-        100 * plan.sparsity,
-        metrics.plan.rmse,
+        percent,
+        rmse,
         "*",
         markersize=18,
         color=YELLOW,
         markeredgecolor="black",
         zorder=5,
-        label=f"this plan: {plan.budget:,} kept, {metrics.rmse_ratio:.3f} × all",
+        label=label,
     )
-    _draw_references(axes, plan)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("sensors switched off (%)")
-    axes.set_ylabel(f"RMSE ({plan.metrics.unit})" if plan.metrics.unit else "RMSE")
-    _add_ratio_axis(axes, metrics.all_sensors.rmse)
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    add_title(
-        axes,
-        "What switching sensors off costs the forecast",
-        f"{dataset_stem(plan)}; bands: 95 % interval",
-    )
-    return to_png(figure)
 
 
 def _add_ratio_axis(axes: Axes, reference: float) -> None:
@@ -64,27 +171,28 @@ def _add_ratio_axis(axes: Axes, reference: float) -> None:
         ratio.set_ylabel("RMSE / RMSE from all sensors")
 
 
-def _draw_method(axes: Axes, points: Sequence[CurvePoint], colour: str, marker: str) -> None:
-    percent = [100 * p.sparsity for p in points]
+def _draw_line(axes: Axes, line: _Line, reference: float) -> None:
+    percent = [100 * point.sparsity for point in line.points]
     axes.plot(
-        percent, [p.rmse for p in points], color=colour, marker=marker, ms=5, label=points[0].method
+        percent,
+        [point.rmse_ratio * reference for point in line.points],
+        color=line.colour,
+        marker=line.marker,
+        ms=5,
+        ls=line.style,
+        label=line.label,
     )
-    scale = [p.rmse / p.rmse_ratio if p.rmse_ratio else 0 for p in points]  # RMSE of all sensors
-    low = [p.ci_low * s for p, s in zip(points, scale, strict=True)]
-    high = [p.ci_high * s for p, s in zip(points, scale, strict=True)]
-    axes.fill_between(percent, low, high, color=colour, alpha=0.15, lw=0)
+    if line.banded:
+        low = [point.ci_low * reference for point in line.points]
+        high = [point.ci_high * reference for point in line.points]
+        axes.fill_between(percent, low, high, color=line.colour, alpha=0.15, lw=0)
 
 
-def _draw_references(axes: Axes, plan: Plan) -> None:
+def _draw_references(axes: Axes, scores: Mapping[str, Score], reference: float) -> None:
     """Horizontal lines; one far above the curve is named in the legend, not drawn."""
-    metrics = plan.metrics
     top = axes.get_ylim()[1]
-    limit = max(1.2 * top, 2 * top - metrics.all_sensors.rmse)
-    for name, score, style in (
-        ("all sensors", metrics.all_sensors, "-"),
-        ("the calendar alone", metrics.climatology, "--"),
-        ("persistence", metrics.persistence, ":"),
-    ):
+    limit = max(1.2 * top, 2 * top - reference)
+    for (name, score), style in zip(scores.items(), ("-", "--", ":"), strict=True):
         if score.rmse <= limit:
             axes.axhline(
                 score.rmse, color="black", ls=style, lw=1.2, label=f"{name}: {score.rmse:.4g}"

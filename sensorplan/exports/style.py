@@ -6,7 +6,7 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sensorplan.plan import Plan, stem_of
+from sensorplan.plan import CurveRecord, Plan, stem_of
 
 # Okabe and Ito, "Color Universal Design" (2008)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -28,8 +28,8 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def dataset_stem(plan: Plan) -> str:
-    """Name of the plan's (first) data file without folder and ending."""
+def dataset_stem(plan: Plan | CurveRecord) -> str:
+    """Name of a record's (first) data file without folder and ending."""
     return stem_of(plan.data.path)
 
 

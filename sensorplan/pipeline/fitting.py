@@ -1,14 +1,16 @@
 """`fit`: from a recipe to a plan folder."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
+from sensorplan.pipeline.budgeting import knee_notes, knee_within
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
-from sensorplan.pipeline.preparing import default_folder
+from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.plan import CurvePoint, Plan, Ranking
 from sensorplan.rankers import MaskTraining
@@ -59,6 +61,10 @@ def fit(
     folder = out or default_folder(recipe)
     check_target(folder, overwrite)
     prepared = prepare(recipe, stage)
+    max_loss = recipe.mask.max_loss
+    if max_loss is not None:
+        knee = knee_within(max_loss, prepared, recipe, stage)
+        prepared = replace(prepared, budget=knee.budget)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
@@ -67,7 +73,8 @@ def fit(
         )
 
     windows = trainer.windows
-    plan = _plan(recipe, data, regions, windows, trained, evidence, stage.seconds)
+    notes = () if max_loss is None else knee_notes(max_loss, evidence.metrics)
+    plan = _plan(recipe, data, regions, windows, trained, evidence, notes, stage.seconds)
     written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):
         warnings = write_plan(
@@ -94,6 +101,7 @@ def _plan(
     windows: Windows,
     trained: MaskTraining,
     evidence: Evidence,
+    notes: Sequence[str],
     timings: dict[str, float],
 ) -> Plan:
     budget = int(trained.mask.sum())
@@ -113,6 +121,7 @@ def _plan(
             *unobserved(regions, windows),
             *challenge_note(trained),
             *evidence.warnings,
+            *notes,
         ),
         candidates=trained.candidates,
         timings=timings,
@@ -123,12 +132,9 @@ def _plan(
 
 def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:
     """The recipe with what was left to defaults filled in, so that it repeats the run."""
-    window = {"lookback": windows.split.lookback, "horizon": windows.split.horizon}
-    return recipe.model_copy(
-        update={
-            "window": recipe.window.model_copy(update=window),
-            "mask": recipe.mask.model_copy(update={"sparsity": None, "budget": budget}),
-        }
+    size = {"sparsity": None, "max_loss": None, "budget": budget}
+    return with_window(recipe, windows).model_copy(
+        update={"mask": recipe.mask.model_copy(update=size)}
     )
 
 

@@ -47,7 +47,9 @@ def inspect(recipe: Recipe) -> Inspection:
         name: f"{part['first']} to {part['last']}, {part['windows']} windows"
         for name, part in split_record(data.time, split).items()
     }
-    kept = regions_to_keep(recipe.mask, len(regions))
+    kept = f"{regions_to_keep(recipe.mask, len(regions))} of {len(regions)}"
+    if recipe.mask.max_loss is not None:
+        kept = f"as few of {len(regions)} as lose no more than {100 * recipe.mask.max_loss:g} %"
     facts = {
         "variable": ", ".join(_measured(data)),
         "sensors": str(len(data.sensors)),
@@ -59,7 +61,7 @@ def inspect(recipe: Recipe) -> Inspection:
         "lookback": f"{split.lookback} steps",
         "horizon": f"{split.horizon} steps",
         **stretches,
-        "fit keeps": f"{kept} of {len(regions)}",
+        "fit keeps": kept,
     }
     return Inspection(data.source, data.findings, data.warnings, facts)
 

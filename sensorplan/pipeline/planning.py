@@ -44,8 +44,17 @@ class Prepared:
     rankings: dict[str, Ranking]
 
 
-def prepare(recipe: Recipe, stage: Stage) -> Prepared:
+def prepare(
+    recipe: Recipe,
+    stage: Stage,
+    rank: Callable[[History], dict[str, Ranking]] | None = None,
+) -> Prepared:
     """Read, cut into windows, rank by baselines, and train the forecaster.
+
+    Args:
+        recipe: All settings.
+        stage: Told of every stage.
+        rank: Makes the baselines' rankings, by name; None: those that the recipe's method needs.
 
     Raises:
         SensorplanError: The data or the settings cannot be used.
@@ -57,7 +66,8 @@ def prepare(recipe: Recipe, stage: Stage) -> Prepared:
         budget = regions_to_keep(recipe.mask, len(regions))
         windows = make_windows(data, regions, recipe.window, device)
     with stage("rank by baselines", 1):
-        rankings = _rank_by_baselines(recipe, data, windows)
+        history = baseline_history(data, windows, recipe.run.seed)
+        rankings = rank(history) if rank else _rank_by_baselines(recipe.mask.method, history)
     with stage("train forecaster", recipe.training.steps) as done:
         trainer = train_planner(windows, recipe, recipe.run.seed, done)
     return Prepared(data, regions, budget, trainer, rankings)
@@ -81,13 +91,11 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     return trained, evidence
 
 
-def _rank_by_baselines(recipe: Recipe, data: SensorData, windows: Windows) -> dict[str, Ranking]:
+def _rank_by_baselines(method: str, history: History) -> dict[str, Ranking]:
     """The rankings of the method, or with DynST of the challengers that the data allows.
 
     Before any training, so that a baseline which cannot take the data says so at once.
     """
-    history = baseline_history(data, windows, recipe.run.seed)
-    method = recipe.mask.method
     names = (method,) if method != OWN else challengers_of(history)
     return {name: RANKERS[name](history) for name in names}
 

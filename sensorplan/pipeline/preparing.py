@@ -8,6 +8,7 @@ from sensorplan.reading import read
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions, nodalize, parse_patch, patchify
 from sensorplan.sensors import SensorData
+from sensorplan.windows import Windows
 
 DEFAULT_SPARSITY = 0.5
 GLOB = str.maketrans(dict.fromkeys("*?[]", "_"))
@@ -36,7 +37,7 @@ def default_folder(recipe: Recipe, ending: str = ".plan") -> Path:
 
 
 def regions_to_keep(mask: MaskSettings, regions: int) -> int:
-    """The budget.
+    """The budget; with a largest loss it is not known yet, and this is the default one.
 
     Raises:
         RecipeError: It is over the number of regions.
@@ -49,6 +50,12 @@ def regions_to_keep(mask: MaskSettings, regions: int) -> int:
             f"expected 1 <= budget <= {regions}"
         )
     return mask.budget
+
+
+def with_window(recipe: Recipe, windows: Windows) -> Recipe:
+    """The recipe with the lookback and horizon that were used."""
+    window = {"lookback": windows.split.lookback, "horizon": windows.split.horizon}
+    return recipe.model_copy(update={"window": recipe.window.model_copy(update=window)})
 
 
 def _first_path(recipe: Recipe) -> str:

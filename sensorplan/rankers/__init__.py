@@ -4,7 +4,7 @@ DynST trains its mask with the forecaster; every other ranker is a function of t
 `RANKERS` by the name that ``--method`` takes.
 """
 
-from sensorplan.rankers.dynst import OWN, MaskTraining, rank_by_dynst
+from sensorplan.rankers.dynst import OWN, MaskTraining, masks_along, path_steps, rank_by_dynst
 from sensorplan.rankers.facility_location import rank_by_facility_location
 from sensorplan.rankers.forecast_aware import rank_by_forecast
 from sensorplan.rankers.history import History, Ranker, make_history
@@ -32,4 +32,14 @@ RANKERS: dict[str, Ranker] = {
     "virtual-force": rank_by_virtual_force,
 }
 
-__all__ = ["OWN", "RANKERS", "History", "MaskTraining", "Ranker", "make_history", "rank_by_dynst"]
+__all__ = [
+    "OWN",
+    "RANKERS",
+    "History",
+    "MaskTraining",
+    "Ranker",
+    "make_history",
+    "masks_along",
+    "path_steps",
+    "rank_by_dynst",
+]

@@ -70,7 +70,9 @@ def override(recipe: Recipe, section: str, **values: object) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:
-            given = " ".join(_option(name, value) for name, value in values.items())
+            given = " ".join(
+                _option(name, value) for name, value in values.items() if value is not None
+            )
             raise RecipeError(f"{given}; {first['ctx']['error']}") from error
         name = str(first["loc"][0])
         expected = _expected(type(settings), name, first["type"])

@@ -76,8 +76,10 @@ class MaskSettings(Section):
 
     Attributes:
         method: What ranks the sensors (docs/rankers.md); all but the next two are for DynST alone.
-        sparsity: Share of the regions to switch off; without sparsity and budget, 0.5.
+        sparsity: Share of the regions to switch off; 0.5 when nothing says how many.
         budget: Number of regions to keep, instead of a sparsity.
+        max_loss: Switch as many off as lose no more than this share, instead of a sparsity
+            (docs/curve.md).
         rounds: Rounds of pruning.
         refinements: Rounds of drop and regrow after the last pruning.
         round_steps: Training steps in a round.
@@ -90,6 +92,7 @@ class MaskSettings(Section):
     method: Method = "dynst"
     sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = None
+    max_loss: Annotated[float, Field(gt=0, lt=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8
     refinements: Annotated[int, Field(ge=0)] = 4
     round_steps: Annotated[int, Field(ge=1)] = 20
@@ -105,8 +108,8 @@ class MaskSettings(Section):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        if self.sparsity is not None and self.budget is not None:
-            raise ValueError("give sparsity or budget, not both")
+        if [self.sparsity, self.budget, self.max_loss].count(None) < 2:
+            raise ValueError("give only one of sparsity, budget and max_loss")
         return self
 
 

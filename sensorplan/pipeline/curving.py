@@ -1,0 +1,173 @@
+"""`curve`: accuracy against sparsity, of the learned plans beside what else there is."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sensorplan.errors import DataError
+from sensorplan.evaluation import (
+    baseline_losses,
+    climatology_errors,
+    forecaster_warnings,
+    history_warnings,
+    limit_curve,
+    linear_limit,
+    persistence_errors,
+    plan_curve,
+    random_curve,
+    why_no_limit,
+)
+from sensorplan.evaluation.curve import FINE_SPARSITIES, RANDOM, find_knee
+from sensorplan.exports.curve_folder import write_curve
+from sensorplan.exports.folder import check_target
+from sensorplan.metrics import Errors
+from sensorplan.pipeline.budgeting import everything_errors, fine_budgets, learned_masks
+from sensorplan.pipeline.planning import Prepared, Stage, baseline_history, error_unit, prepare
+from sensorplan.pipeline.preparing import default_folder, with_window
+from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
+from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking, Score
+from sensorplan.rankers import OWN, RANKERS, History
+from sensorplan.recipe import Recipe
+from sensorplan.windows import split_record
+
+RANDOM_PLANS = 10
+
+
+@dataclass(frozen=True)
+class CurveResult:
+    """What `curve` made.
+
+    Attributes:
+        record: As in `curve.json`.
+        folder: Where it lies.
+        points: Of all methods: the learned plans, random ones, the best baseline and the limit.
+    """
+
+    record: CurveRecord
+    folder: Path
+    points: list[CurvePoint]
+
+
+def draw_curve(
+    recipe: Recipe,
+    *,
+    max_loss: float,
+    out: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> CurveResult:
+    """Judge plans of all sizes, and write the curve folder.
+
+    Args:
+        recipe: All settings; what they say of method and size plays no part.
+        max_loss: Share of the RMSE from all sensors that the knee may lose.
+        out: The folder; None: the data's stem with ``.curve``, in the working folder.
+        overwrite: Replace an older curve there.
+        progress: Told of every stage.
+
+    Raises:
+        SensorplanError: See `sensorplan.errors` for the kinds.
+    """
+    stage = Stages(progress)
+    folder = out or default_folder(recipe, ".curve")
+    check_target(folder, overwrite, CURVE_FILE)
+    left_out: list[str] = []
+    prepared = prepare(recipe, stage, lambda history: _rank_by_all(history, left_out))
+    trainer = prepared.trainer
+    with stage("compare baselines", 1):
+        budgets = fine_budgets(len(prepared.regions))
+        losses = baseline_losses(trainer, prepared.rankings, budgets)
+        best = min(losses, key=lambda name: losses[name])
+    masks = learned_masks(prepared, recipe.mask, stage)
+    with stage("judge plans", 3 * len(FINE_SPARSITIES)) as done:
+        reference, count = everything_errors(trainer), len(FINE_SPARSITIES)
+        learned = plan_curve(trainer, masks, OWN, reference, FINE_SPARSITIES, done)
+        cuts = {budget: prepared.rankings[best].keep(budget) for budget in budgets}
+        baseline = plan_curve(
+            trainer, cuts, best, reference, FINE_SPARSITIES, lambda number: done(count + number)
+        )
+        chance = random_curve(
+            trainer,
+            _random_rankings(prepared, recipe.run.seed),
+            reference,
+            FINE_SPARSITIES,
+            lambda number: done(2 * count + number),
+        )
+    reason = why_no_limit(trainer.windows)
+    limit = [] if reason else _limit(prepared, budgets, stage)
+    points = [*learned, *chance, *baseline, *limit]
+    notes = [*left_out, *([reason] if reason else [])]
+    record = _record(recipe, prepared, reference, find_knee(learned, max_loss), max_loss, losses)
+    record = record.model_copy(
+        update={"warnings": (*record.warnings, *notes), "timings": stage.seconds}
+    )
+    with stage("write", 1):
+        write_curve(folder, record=record, curve=points, overwrite=overwrite)
+    return CurveResult(record, folder, points)
+
+
+def _rank_by_all(history: History, left_out: list[str]) -> dict[str, Ranking]:
+    """Rankings of all baselines that the data allows; says of the others why not."""
+    rankings = {}
+    for name, rank in RANKERS.items():
+        if name == RANDOM:
+            continue
+        try:
+            rankings[name] = rank(history)
+        except DataError as error:
+            left_out.append(f"left out of the baselines: {error}")
+    return rankings
+
+
+def _random_rankings(prepared: Prepared, seed: int) -> list[Ranking]:
+    history = baseline_history(prepared.data, prepared.trainer.windows, seed)
+    return [RANKERS[RANDOM](replace(history, seed=seed + number)) for number in range(RANDOM_PLANS)]
+
+
+def _limit(prepared: Prepared, budgets: list[int], stage: Stage) -> list[CurvePoint]:
+    windows = prepared.trainer.windows
+    with stage("linear limit", 1):
+        limit = linear_limit(windows, budgets)
+    return limit_curve(limit, windows.regions, windows.split.overlap, FINE_SPARSITIES)
+
+
+def _record(
+    recipe: Recipe,
+    prepared: Prepared,
+    reference: Errors,
+    knee: CurvePoint | None,
+    max_loss: float,
+    losses: dict[str, float],
+) -> CurveRecord:
+    data, windows = prepared.data, prepared.trainer.windows
+    split = windows.split
+    calendar, carried = (
+        errors(windows, split.test) for errors in (climatology_errors, persistence_errors)
+    )
+    settings = with_window(recipe, windows)
+    return CurveRecord(
+        max_loss=max_loss,
+        knee=knee,
+        best_baseline=min(losses, key=lambda name: losses[name]),
+        baselines=losses,
+        random_plans=RANDOM_PLANS,
+        all_sensors=_score(reference),
+        persistence=_score(carried),
+        climatology=_score(calendar),
+        unit=error_unit(data),
+        data=data_record(data, prepared.regions),
+        split=split_record(data.time, split),
+        seed=recipe.run.seed,
+        warnings=(
+            *data.warnings,
+            *unobserved(prepared.regions, windows),
+            *forecaster_warnings(reference.rmse, calendar.rmse, carried.rmse, "curve"),
+            *history_warnings(len(split.train)),
+        ),
+        timings={},
+        versions=versions(),
+        settings=settings.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def _score(errors: Errors) -> Score:
+    return Score(rmse=errors.rmse, mae=errors.mae)

@@ -1,0 +1,145 @@
+"""Masks of many budgets from one training, from dense to sparse.
+
+The training is that of `search`, with every wanted budget on its way: the mask is pruned to a
+budget, regions are dropped and regrown there for a round, and the mask is taken down before the
+pruning goes on. Masks of two budgets need not nest.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from sensorplan import masking
+from sensorplan.plan import Ranking
+from sensorplan.rankers.dynst.search import (
+    OWN,
+    _first_observed,
+    _judge,
+    _keep_better,
+    _prune,
+    _swap,
+)
+from sensorplan.recipe import MaskSettings
+from sensorplan.sensors import Bools
+from sensorplan.training import Trainer, fitting_windows
+
+LARGEST_CUT = 0.6  # share kept of the regions in one pruning, at the least
+JUDGED_WINDOWS = 2  # times as many decide between the candidates as in a probe
+
+
+def masks_along(
+    trainer: Trainer,
+    settings: MaskSettings,
+    budgets: Sequence[int],
+    each_step: Callable[[int], None] | None = None,
+    challengers: Mapping[str, Ranking] | None = None,
+) -> dict[int, Bools]:
+    """Train a mask down through all budgets, from a trainer trained under random masks.
+
+    Regions that training never observed are kept only where the budget exceeds the others.
+
+    Args:
+        trainer: Forecaster and θ; both go on training, and end as they were before if that is
+            better on validation.
+        settings: Length of a round, swaps and penalty; rounds and refinements are for one budget
+            and play no part here.
+        budgets: Regions to keep, in any order.
+        each_step: Called after every step with its number from 1; `path_steps` says how many.
+        challengers: Other rankings, whose masks at each budget compete with the trained one.
+
+    Returns:
+        ``[region]`` the mask of each budget, densest first.
+    """
+    before = trainer.snapshot()
+    observed = trainer.windows.observed
+    sizes = _sizes(int(observed.sum()), budgets)
+    wanted = set(_wanted(int(observed.sum()), budgets))
+    trained: dict[int, Bools] = {int(observed.sum()): observed}
+    mask = observed
+    probed = settings.probe or fitting_windows(256, len(observed), 64)
+
+    def masks(batch: int) -> Tensor:
+        """Half of the batch sees the mask as it is, half random masks of all sizes."""
+        drawn = trainer.random_masks(batch)
+        drawn[: batch // 2] = trainer.mask_tensor(mask)
+        return drawn
+
+    def update(step: int) -> None:
+        nonlocal mask
+        turn, within = divmod(step - 1, settings.round_steps)
+        within += 1
+        if within % settings.update_every == 0 and mask.sum() < observed.sum():
+            begun = within - settings.update_every
+            share = masking.swap_fraction(begun, settings.round_steps, settings.swap_fraction)
+            mask = _swap(trainer, mask, math.ceil(share * mask.sum()), probed)
+        if within == settings.round_steps:
+            if mask.sum() in wanted:
+                trained[int(mask.sum())] = mask
+            if turn + 1 < len(sizes):
+                mask = _prune(trainer, mask, sizes[turn + 1], probed)
+        if each_step:
+            each_step(step)
+
+    steps = len(sizes) * settings.round_steps
+    trainer.train(
+        steps,
+        trainer.settings.late_rate,
+        masks,
+        penalty=settings.penalty,
+        each_step=update,
+        keep_best=False,
+    )
+    _keep_better(trainer, before)
+    return {
+        budget: _filled(
+            _best(trainer, trained[min(budget, int(observed.sum()))], challengers or {}, probed),
+            budget,
+        )
+        for budget in sorted(set(budgets), reverse=True)
+    }
+
+
+def path_steps(regions: int, settings: MaskSettings, budgets: Sequence[int]) -> int:
+    """Training steps of `masks_along`, when so many regions were observed in training."""
+    return len(_sizes(regions, budgets)) * settings.round_steps
+
+
+def _wanted(regions: int, budgets: Sequence[int]) -> list[int]:
+    """The budgets, densest first, none over the number of regions."""
+    return sorted({min(budget, regions) for budget in budgets}, reverse=True)
+
+
+def _sizes(regions: int, budgets: Sequence[int]) -> list[int]:
+    """Regions kept in each round: first all, then every budget, and between two that lie far apart
+    some more, so that no pruning takes too many at once.
+
+    >>> _sizes(100, [50, 10, 100])
+    [100, 50, 29, 17, 10]
+    """
+    sizes = [regions]
+    for budget in _wanted(regions, budgets):
+        if budget < sizes[-1]:
+            rounds = max(1, round(math.log(budget / sizes[-1]) / math.log(LARGEST_CUT)))
+            sizes += masking.budgets(sizes[-1], budget, rounds)
+    return sizes
+
+
+def _best(trainer: Trainer, own: Bools, challengers: Mapping[str, Ranking], windows: int) -> Bools:
+    """``[region]`` of the trained mask and the challengers' masks of its size the best."""
+    size, observed = int(own.sum()), trainer.windows.observed
+    if not challengers or size == observed.sum():
+        return own
+    masks = {OWN: own} | {
+        name: _first_observed(ranking, observed, size) for name, ranking in challengers.items()
+    }
+    candidates = _judge(trainer, masks, JUDGED_WINDOWS * windows)
+    return masks[min(candidates, key=lambda name: candidates[name])]
+
+
+def _filled(mask: Bools, budget: int) -> Bools:
+    """The mask, and as many of the other regions as the budget leaves room for."""
+    filled = mask.copy()
+    filled[np.flatnonzero(~mask)[: budget - int(mask.sum())]] = True
+    return filled
