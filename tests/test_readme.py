@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from test_cli import make_comparison_result, make_result
+from test_cli_curve import make_curve_result
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -13,7 +14,6 @@ from sensorplan.cli import app
 from sensorplan.exports import maps
 from sensorplan.sensors import Source
 
-COMMANDS_OF_APP = get_command(app).commands
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -30,6 +30,7 @@ def without_training(monkeypatch):
     stub = ModuleType("sensorplan.pipeline")
     stub.fit = lambda recipe, **options: make_result()
     stub.compare = lambda recipe, **options: make_comparison_result()
+    stub.draw_curve = lambda recipe, **options: make_curve_result()
     stub.inspect = lambda recipe: SimpleNamespace(
         source=Source("data.nc", "0" * 64), findings=(), warnings=(), facts={}
     )
@@ -40,7 +41,7 @@ def without_training(monkeypatch):
 
 def test_the_readme_shows_every_command():
     shown = {command.split()[1] for command in COMMANDS}
-    assert set(COMMANDS_OF_APP) <= shown
+    assert shown == set(get_command(app).commands)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -51,7 +52,7 @@ def test_a_command_of_the_readme_is_understood(command, without_training):
 
 def test_every_option_in_the_readme_is_one_of_fit():
     helped = CliRunner().invoke(app, ["fit", "--help"], env={"COLUMNS": "200"}).stdout
-    for option in set(re.findall(r"`(--[a-z]+)", README)):
+    for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in helped, option
 
 

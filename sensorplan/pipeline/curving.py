@@ -98,7 +98,7 @@ def draw_curve(
     notes = [*left_out, *([reason] if reason else [])]
     record = _record(recipe, prepared, reference, find_knee(learned, max_loss), max_loss, losses)
     record = record.model_copy(
-        update={"warnings": (*record.warnings, *notes), "timings": stage.seconds}
+        update={"warnings": (*record.warnings, *notes), "timings": dict(stage.seconds)}
     )
     with stage("write", 1):
         write_curve(folder, record=record, curve=points, overwrite=overwrite)
