@@ -58,11 +58,12 @@ def why_no_limit(windows: Windows) -> str | None:
             f"take too much memory; it takes at most {MOST_WEIGHTS:,.0f} in all"
         )
     valid = windows.valid[: windows.split.bounds[0]].flatten(1).cpu().numpy()
-    patterns = np.unique(valid, axis=1).shape[1]
-    if (patterns - 1) * windows.split.horizon * 10 * size**3 > MOST_WORK:
+    patterns = np.unique(valid, axis=1)  # [step, pattern]; each lead time has its own
+    sizes = np.minimum(patterns.sum(0), size).astype(float)
+    if len(sizes) > 1 and 10 * windows.split.horizon * (sizes**3).sum() > MOST_WORK:
         return (
-            f"the linear limit is left out: with {patterns:,} patterns of missing values in "
-            f"{size:,} windows or features it takes too long"
+            f"the linear limit is left out: with {len(sizes):,} patterns of missing values in "
+            f"{count:,} windows it takes too long"
         )
     return None
 
