@@ -19,8 +19,8 @@ from measuring import new_parser, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
 from sensorplan.pipeline.comparing import FOLDS, SEEDS, SPARSITIES, Compared, compare_methods
-from sensorplan.pipeline.judging import JUDGES, RANDOM
-from sensorplan.rankers import OWN
+from sensorplan.pipeline.judging import JUDGES
+from sensorplan.rankers import OWN, RANDOM
 from sensorplan.recipe import DataSettings, Recipe, override
 
 HINDSIGHT = "best rival"

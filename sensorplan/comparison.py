@@ -2,20 +2,14 @@
 
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
-from sensorplan.plan import SCHEMA_VERSION, DataRecord, Score
+from sensorplan.plan import SCHEMA_VERSION, DataRecord, Record, Score
 
 COMPARISON_FILE = "compare.json"
 
 Verdict = Literal["win", "tie", "loss"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MethodRow(_Record):
+class MethodRow(Record):
     """One method at one sparsity under one judge: a row of `compare.csv`.
 
     Every interval is a 95 % one.
@@ -85,7 +79,7 @@ class SensorRow(NamedTuple):
     mae: float
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """What was compared, how, and what came out: `compare.json`.
 
     Attributes:
@@ -134,10 +128,6 @@ class Comparison(_Record):
     def test_windows(self) -> int:
         """Windows that were judged, over all folds."""
         return sum(fold["test"]["windows"] for fold in self.folds)
-
-    def to_json(self) -> bytes:
-        """`compare.json`: UTF-8, two spaces of indent."""
-        return f"{self.model_dump_json(indent=2)}\n".encode()
 
 
 def best_methods(rows: tuple[MethodRow, ...], judge: str) -> list[str]:

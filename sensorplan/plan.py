@@ -15,18 +15,24 @@ PLAN_FILE = "plan.json"
 CURVE_FILE = "curve.json"
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What a result says, or a part of it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def to_json(self) -> bytes:
+        """The file of a record: UTF-8, two spaces of indent."""
+        return f"{self.model_dump_json(indent=2)}\n".encode()
 
-class Score(_Record):
+
+class Score(Record):
     """Error of one forecast over all sensors, lead times and later windows, in the data's unit."""
 
     rmse: float
     mae: float
 
 
-class Metrics(_Record):
+class Metrics(Record):
     """The evidence of a plan, on later time that neither training nor selection has seen.
 
     Attributes:
@@ -50,7 +56,7 @@ class Metrics(_Record):
     value_kept: float | None
 
 
-class DataRecord(_Record):
+class DataRecord(Record):
     """Which data the plan is for."""
 
     path: str
@@ -63,7 +69,7 @@ class DataRecord(_Record):
     step: str
 
 
-class Plan(_Record):
+class Plan(Record):
     """A ranking cut at a budget, with its evidence.
 
     Attributes:
@@ -92,10 +98,6 @@ class Plan(_Record):
     timings: dict[str, float]
     versions: dict[str, str]
     settings: dict[str, Any]
-
-    def to_json(self) -> bytes:
-        """`plan.json`: UTF-8, two spaces of indent."""
-        return f"{self.model_dump_json(indent=2)}\n".encode()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -142,7 +144,7 @@ def stem_of(path: str) -> str:
     return Path(path.split(",")[0]).stem
 
 
-class CurvePoint(_Record):
+class CurvePoint(Record):
     """One row of `curve.csv`; the interval is that of ``rmse_ratio`` (95 %)."""
 
     method: str
@@ -155,7 +157,7 @@ class CurvePoint(_Record):
     ci_high: float
 
 
-class CurveRecord(_Record):
+class CurveRecord(Record):
     """What `curve.json` holds: how the points of `curve.csv` were made, and what they say.
 
     Attributes:
@@ -189,10 +191,6 @@ class CurveRecord(_Record):
     timings: dict[str, float]
     versions: dict[str, str]
     settings: dict[str, Any]
-
-    def to_json(self) -> bytes:
-        """`curve.json`: UTF-8, two spaces of indent."""
-        return f"{self.model_dump_json(indent=2)}\n".encode()
 
 
 class Ranking:

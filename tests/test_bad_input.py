@@ -172,7 +172,7 @@ USAGE = {
     "sparsity nan": (["--sparsity", "nan"], 2, ["--sparsity nan"]),
     "budget 0": (["--budget", "0"], 2, ["--budget 0", "budget >= 1"]),
     "budget over": (["--budget", "5"], 2, ["--budget 5", "there are 4", "<= budget <= 4"]),
-    "both": (["--budget", "2", "--sparsity", "0.5"], 2, ["not both"]),
+    "both": (["--budget", "2", "--sparsity", "0.5"], 2, ["only one of"]),
     "lookback": (["--lookback", "0"], 2, ["--lookback 0", "lookback >= 1"]),
     "too long": (["--lookback", "500"], 3, ["lookback 500", "0 training windows"]),
     "patch of stations": (["--patch", "2x2"], 3, ["--patch needs a grid"]),

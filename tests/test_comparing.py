@@ -16,8 +16,8 @@ from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports.comparison_figure import comparison_png
 from sensorplan.pipeline import compare, fit
 from sensorplan.pipeline.comparing import METHODS, SPARSITIES, compare_methods
-from sensorplan.pipeline.judging import JUDGES, RANDOM_PLANS
-from sensorplan.pipeline.planning import plan_sensors, prepare, train_masks
+from sensorplan.pipeline.judging import JUDGES
+from sensorplan.pipeline.planning import RANDOM_PLANS, plan_sensors, prepare, train_masks
 from sensorplan.pipeline.recording import Stages
 from sensorplan.rankers import RANKERS
 from sensorplan.recipe import dump_recipe

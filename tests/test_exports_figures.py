@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from test_cli_curve import make_points, make_record
 from test_exports import make_curve, make_plan, make_ranking, planar, shifted, write
 
-from sensorplan.exports.curve_figure import comparison_png, curve_png
+from sensorplan.exports.curve_figure import curve_png, methods_png
 from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.maps import export_map
 from sensorplan.exports.tables import deployment
@@ -133,7 +133,7 @@ def test_a_curve_of_zeros_and_gaps_is_drawn():
 @pytest.mark.parametrize("limit", [True, False])
 def test_the_curve_of_all_methods_is_drawn(limit):
     """Each method in its own colour, and the knee as a yellow star."""
-    image = pixels(comparison_png(make_points(limit), make_record()))
+    image = pixels(methods_png(make_points(limit), make_record()))
     colours = {"dynst": "0072B2", "baseline": "D55E00", "random": "009E73", "limit": "CC79A7"}
     for name, colour in {**colours, "knee": "F0E442"}.items():
         rgb = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
@@ -142,6 +142,6 @@ def test_the_curve_of_all_methods_is_drawn(limit):
 
 
 def test_a_curve_without_a_knee_is_drawn():
-    image = pixels(comparison_png(make_points(), make_record(knee=None)))
+    image = pixels(methods_png(make_points(), make_record(knee=None)))
     yellow = [0xF0 / 255, 0xE4 / 255, 0x42 / 255]
     assert (np.abs(image - yellow).max(axis=-1) < 0.05).sum() == 0

@@ -1,19 +1,56 @@
 """`sensorplan compare`."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from sensorplan.cli import options
 from sensorplan.cli.app import app
 from sensorplan.cli.streams import StageReport
+
+Folder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The folder of tables to write.")
+]
+Sparsities = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--sparsity",
+        metavar="SHARE",
+        help="Share of the sensors to switch off, 0 <= s < 1; repeatable. "
+        "Default: 0.4, 0.6, 0.8 and 0.9.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help="A method, by its name in fit; repeatable. Default: all of them.",
+    ),
+]
+Folds = Annotated[
+    int, typer.Option(help="Stretches of later time to judge on, each with the history before it.")
+]
+Seeds = Annotated[int, typer.Option(help="Runs with another seed each, from --seed on.")]
+Judges = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="What forecasts from the sensors kept: neural or ridge; repeatable. Default: both.",
+    ),
+]
 
 
 @app.command()
 def compare(
     data: options.Data = None,
     recipe: options.RecipeFile = None,
-    sparsity: options.Sparsities = None,
-    method: options.Methods = None,
-    folds: options.Folds = 3,
-    seeds: options.Seeds = 1,
-    judge: options.Judges = None,
+    sparsity: Sparsities = None,
+    method: Methods = None,
+    folds: Folds = 3,
+    seeds: Seeds = 1,
+    judge: Judges = None,
     variable: options.Variable = None,
     select: options.Select = None,
     missing: options.Missing = None,
@@ -24,7 +61,7 @@ def compare(
     patch: options.Patch = None,
     seed: options.Seed = None,
     device: options.Device = None,
-    out: options.ComparisonOut = None,
+    out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,

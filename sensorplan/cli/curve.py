@@ -75,5 +75,6 @@ def curve(
             overwrite=overwrite,
             progress=progress,
         )
-    screen.show(curve_screen.as_json(result) if as_json else curve_screen.as_lines(result))
+    show = curve_screen.curve_json if as_json else curve_screen.curve_lines
+    screen.show(show(result))
     screen.show_warnings(result.record.warnings)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sensorplan.pipeline import CurveResult
 
 
-def as_json(result: "CurveResult") -> str:
+def curve_json(result: "CurveResult") -> str:
     """The record as in `curve.json`, with the folder and the points."""
     content = {
         **json.loads(result.record.to_json()),
@@ -26,7 +26,7 @@ def as_json(result: "CurveResult") -> str:
     return json.dumps(content, indent=2)
 
 
-def as_lines(result: "CurveResult") -> RenderableType:
+def curve_lines(result: "CurveResult") -> RenderableType:
     """The knee, the table, and where the files lie."""
     record, folder = result.record, str(result.folder)
     unit = f" {record.unit}" if record.unit else ""

@@ -75,34 +75,6 @@ Patch = Annotated[
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same plan.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
-ComparisonOut = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The folder of tables to write.")
-]
-Sparsities = Annotated[
-    list[float] | None,
-    typer.Option(
-        metavar="SHARE",
-        help="Share of the sensors to switch off, 0 <= s < 1; repeatable. "
-        "Default: 0.4, 0.6, 0.8 and 0.9.",
-    ),
-]
-Methods = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME", help="A method, by its name in fit; repeatable. Default: all of them."
-    ),
-]
-Folds = Annotated[
-    int, typer.Option(help="Stretches of later time to judge on, each with the history before it.")
-]
-Seeds = Annotated[int, typer.Option(help="Runs with another seed each, from --seed on.")]
-Judges = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="What forecasts from the sensors kept: neural or ridge; repeatable. Default: both.",
-    ),
-]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

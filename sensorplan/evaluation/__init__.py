@@ -29,6 +29,7 @@ from sensorplan.evaluation.forecasts import (
     climatology_errors,
     forecast_errors,
     persistence_errors,
+    score_of,
 )
 from sensorplan.evaluation.limit import linear_limit, why_no_limit
 from sensorplan.evaluation.neural import train_judge
@@ -58,6 +59,7 @@ __all__ = [
     "plan_curve",
     "random_curve",
     "ridge_errors",
+    "score_of",
     "sensor_rows",
     "train_judge",
     "tuned_errors",

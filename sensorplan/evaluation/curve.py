@@ -8,6 +8,7 @@ from sensorplan.evaluation.forecasts import forecast_errors
 from sensorplan.evaluation.limit import Limit
 from sensorplan.metrics import Errors, ratio_interval
 from sensorplan.plan import CurvePoint, Ranking, budget_at
+from sensorplan.rankers import RANDOM
 from sensorplan.rankers.dynst.probing import draw_stretches, relative_loss
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer, fitting_windows
@@ -16,7 +17,7 @@ SPARSITIES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 FINE_SPARSITIES = tuple(round(0.05 * k, 2) for k in range(1, 20))
 PROBED = 256  # training and validation windows that tell baselines apart
 
-RANDOM, LIMIT = "random", "limit"  # methods of a curve
+LIMIT = "limit"  # a method of a curve
 
 
 def accuracy_curve(

@@ -9,10 +9,11 @@ from sensorplan.evaluation.forecasts import (
     climatology_errors,
     forecast_errors,
     persistence_errors,
+    score_of,
 )
 from sensorplan.forecasters import CompactMixer
 from sensorplan.metrics import Errors, value_kept
-from sensorplan.plan import Metrics, Score
+from sensorplan.plan import Metrics
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
 from sensorplan.windows import Batch
@@ -59,10 +60,10 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     plan, compact = tuned_errors(trainer, mask)
     without = climatology_errors(windows, test)
     metrics = Metrics(
-        all_sensors=_score(everything),
-        plan=_score(plan),
-        persistence=_score(persistence_errors(windows, test)),
-        climatology=_score(without),
+        all_sensors=score_of(everything),
+        plan=score_of(plan),
+        persistence=score_of(persistence_errors(windows, test)),
+        climatology=score_of(without),
         unit=unit,
         rmse_ratio=plan.rmse / everything.rmse,
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
@@ -90,10 +91,6 @@ def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
 
     windows = trainer.windows
     return forecast_errors(windows, windows.split.test, forecast), compact
-
-
-def _score(errors: Errors) -> Score:
-    return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> list[str]:

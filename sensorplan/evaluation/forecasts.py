@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sensorplan.metrics import Errors, join, window_errors
+from sensorplan.plan import Score
 from sensorplan.sensors import Ints
 from sensorplan.windows import Batch, Windows
 
@@ -59,6 +60,11 @@ def persistence_errors(windows: Windows, starts: Ints) -> Errors:
         ]
         parts.append(window_errors(error, valid.transpose(1, 2)))
     return join(parts)
+
+
+def score_of(errors: Errors) -> Score:
+    """Errors in two numbers, as records hold them."""
+    return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _parts(windows: Windows, starts: Ints) -> list[Ints]:

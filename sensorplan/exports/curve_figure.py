@@ -74,7 +74,7 @@ def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
     return _draw(lines, mark, scores, metrics.unit, subtitle)
 
 
-def comparison_png(curve: Sequence[CurvePoint], record: CurveRecord) -> bytes:
+def methods_png(curve: Sequence[CurvePoint], record: CurveRecord) -> bytes:
     """The learned plans beside random ones, the best baseline and the limit, with the knee.
 
     Args:

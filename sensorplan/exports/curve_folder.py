@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensorplan.exports.curve_figure import comparison_png
+from sensorplan.exports.curve_figure import methods_png
 from sensorplan.exports.files import write_folder
 from sensorplan.exports.folder import check_target
 from sensorplan.exports.tables import curve_csv
@@ -27,7 +27,7 @@ def write_curve(
     check_target(folder, overwrite, CURVE_FILE)
     files = {
         "curve.csv": curve_csv(curve),
-        "curve.png": comparison_png(curve, record),
+        "curve.png": methods_png(curve, record),
         CURVE_FILE: record.to_json(),
     }
     write_folder(folder, files)

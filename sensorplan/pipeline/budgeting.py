@@ -1,16 +1,12 @@
 """How many sensors a largest loss lets go: learned plans of all sizes, and the knee among them."""
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from sensorplan.errors import ConstraintError
 from sensorplan.evaluation import find_knee, mask_errors, plan_curve
 from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.metrics import Errors
-from sensorplan.pipeline.planning import CHALLENGERS, Prepared, Stage
+from sensorplan.pipeline.planning import Prepared, Stage, as_it_was, challengers_among
 from sensorplan.plan import CurvePoint, Metrics, budget_at
 from sensorplan.rankers import OWN, masks_along, path_steps
 from sensorplan.recipe import MaskSettings, Recipe
@@ -51,10 +47,9 @@ def learned_masks(prepared: Prepared, mask: MaskSettings, stage: Stage) -> dict[
     The trainer stays as it was: the forecaster that judges the masks owes them nothing.
     """
     trainer, budgets = prepared.trainer, fine_budgets(len(prepared.regions))
-    rivals = {name: order for name, order in prepared.rankings.items() if name in CHALLENGERS}
     steps = path_steps(int(trainer.windows.observed.sum()), mask, budgets)
-    with stage("train masks", steps) as done, _as_it_was(trainer):
-        return masks_along(trainer, mask, budgets, done, rivals)
+    with stage("train masks", steps) as done, as_it_was(trainer):
+        return masks_along(trainer, mask, budgets, done, challengers_among(prepared.rankings))
 
 
 def everything_errors(trainer: Trainer) -> Errors:
@@ -88,15 +83,3 @@ def knee_notes(max_loss: float, metrics: Metrics) -> list[str]:
             f"{100 * max_loss:g} % asked for: all sensors gain more by fine-tuning than the plan"
         )
     return notes
-
-
-@contextmanager
-def _as_it_was(trainer: Trainer) -> Iterator[None]:
-    """Give the trainer back in its state, random stream included."""
-    state, stream = trainer.snapshot(), trainer.rng
-    trainer.rng = copy.deepcopy(stream)
-    try:
-        yield
-    finally:
-        trainer.rng = stream
-        trainer.restore(state)

@@ -13,16 +13,17 @@ from sensorplan.evaluation import (
     join_folds,
     lead_rows,
     method_rows,
+    score_of,
     sensor_rows,
 )
-from sensorplan.exports.comparison import write_comparison
+from sensorplan.exports.comparison_folder import write_comparison
 from sensorplan.exports.folder import check_target
-from sensorplan.metrics import Errors, average
-from sensorplan.pipeline.judging import JUDGES, RANDOM_PLANS, Fold, Judged, judge_fold
-from sensorplan.pipeline.planning import error_unit
+from sensorplan.metrics import average
+from sensorplan.pipeline.judging import JUDGES, Fold, Judged, judge_fold
+from sensorplan.pipeline.planning import RANDOM_PLANS, error_unit, left_out_notes
 from sensorplan.pipeline.preparing import default_folder, read_regions
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
-from sensorplan.plan import Score, budget_at
+from sensorplan.plan import budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
 from sensorplan.training import choose_device, prepare_torch
@@ -144,11 +145,11 @@ def compare_methods(
 
     left_out = {name: why for result in judged for name, why in result.left_out.items()}
     errors = join_folds([result.errors for result in judged])
-    all_sensors = {judge: _score(average(found)) for judge, found in errors.all_sensors.items()}
-    persistence, climatology = _score(errors.persistence), _score(errors.climatology)
+    all_sensors = {judge: score_of(average(found)) for judge, found in errors.all_sensors.items()}
+    persistence, climatology = score_of(errors.persistence), score_of(errors.climatology)
     warnings = (
         *data.warnings,
-        *(f"{name} is left out: {why}" for name, why in left_out.items()),
+        *left_out_notes(left_out),
         *notes,
         *(
             f"judge {judge}: {doubt}"
@@ -183,10 +184,6 @@ def compare_methods(
         settings=settings,
     )
     return Compared(comparison, lead_rows(errors), sensor_rows(errors, regions.names))
-
-
-def _score(errors: Errors) -> Score:
-    return Score(rmse=errors.rmse, mae=errors.mae)
 
 
 def _counted(names: list[str]) -> dict[str, int]:

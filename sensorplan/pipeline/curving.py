@@ -1,12 +1,12 @@
 """`curve`: accuracy against sparsity, of the learned plans beside what else there is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from sensorplan.errors import DataError
 from sensorplan.evaluation import (
     baseline_losses,
     climatology_errors,
+    find_knee,
     forecaster_warnings,
     history_warnings,
     limit_curve,
@@ -14,22 +14,31 @@ from sensorplan.evaluation import (
     persistence_errors,
     plan_curve,
     random_curve,
+    score_of,
     why_no_limit,
 )
-from sensorplan.evaluation.curve import FINE_SPARSITIES, RANDOM, find_knee
+from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.exports.curve_folder import write_curve
 from sensorplan.exports.folder import check_target
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.budgeting import everything_errors, fine_budgets, learned_masks
-from sensorplan.pipeline.planning import Prepared, Stage, baseline_history, error_unit, prepare
+from sensorplan.pipeline.planning import (
+    RANDOM_PLANS,
+    Prepared,
+    Stage,
+    baseline_history,
+    error_unit,
+    left_out_notes,
+    prepare,
+    random_rankings,
+    rank_by_all,
+)
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
-from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking, Score
-from sensorplan.rankers import OWN, RANKERS, History
+from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking
+from sensorplan.rankers import OWN, RANDOM, RANKERS, History
 from sensorplan.recipe import Recipe
 from sensorplan.windows import split_record
-
-RANDOM_PLANS = 10
 
 
 @dataclass(frozen=True)
@@ -70,14 +79,21 @@ def draw_curve(
     stage = Stages(progress)
     folder = out or default_folder(recipe, ".curve")
     check_target(folder, overwrite, CURVE_FILE)
-    left_out: list[str] = []
-    prepared = prepare(recipe, stage, lambda history: _rank_by_all(history, left_out))
+    left_out: dict[str, str] = {}
+
+    def rank(history: History) -> dict[str, Ranking]:
+        rankings, reasons = rank_by_all((name for name in RANKERS if name != RANDOM), history)
+        left_out.update(reasons)
+        return rankings
+
+    prepared = prepare(recipe, stage, rank)
     trainer = prepared.trainer
     with stage("compare baselines", 1):
         budgets = fine_budgets(len(prepared.regions))
         losses = baseline_losses(trainer, prepared.rankings, budgets)
         best = min(losses, key=lambda name: losses[name])
     masks = learned_masks(prepared, recipe.mask, stage)
+    history = baseline_history(prepared.data, trainer.windows, recipe.run.seed)
     with stage("judge plans", 3 * len(FINE_SPARSITIES)) as done:
         reference, count = everything_errors(trainer), len(FINE_SPARSITIES)
         learned = plan_curve(trainer, masks, OWN, reference, FINE_SPARSITIES, done)
@@ -87,7 +103,7 @@ def draw_curve(
         )
         chance = random_curve(
             trainer,
-            _random_rankings(prepared, recipe.run.seed),
+            random_rankings(history, RANDOM_PLANS),
             reference,
             FINE_SPARSITIES,
             lambda number: done(2 * count + number),
@@ -95,7 +111,7 @@ def draw_curve(
     reason = why_no_limit(trainer.windows)
     limit = [] if reason else _limit(prepared, budgets, stage)
     points = [*learned, *chance, *baseline, *limit]
-    notes = [*left_out, *([reason] if reason else [])]
+    notes = [*left_out_notes(left_out), *([reason] if reason else [])]
     record = _record(recipe, prepared, reference, find_knee(learned, max_loss), max_loss, losses)
     record = record.model_copy(
         update={"warnings": (*record.warnings, *notes), "timings": dict(stage.seconds)}
@@ -103,24 +119,6 @@ def draw_curve(
     with stage("write", 1):
         write_curve(folder, record=record, curve=points, overwrite=overwrite)
     return CurveResult(record, folder, points)
-
-
-def _rank_by_all(history: History, left_out: list[str]) -> dict[str, Ranking]:
-    """Rankings of all baselines that the data allows; says of the others why not."""
-    rankings = {}
-    for name, rank in RANKERS.items():
-        if name == RANDOM:
-            continue
-        try:
-            rankings[name] = rank(history)
-        except DataError as error:
-            left_out.append(f"left out of the baselines: {error}")
-    return rankings
-
-
-def _random_rankings(prepared: Prepared, seed: int) -> list[Ranking]:
-    history = baseline_history(prepared.data, prepared.trainer.windows, seed)
-    return [RANKERS[RANDOM](replace(history, seed=seed + number)) for number in range(RANDOM_PLANS)]
 
 
 def _limit(prepared: Prepared, budgets: list[int], stage: Stage) -> list[CurvePoint]:
@@ -150,9 +148,9 @@ def _record(
         best_baseline=min(losses, key=lambda name: losses[name]),
         baselines=losses,
         random_plans=RANDOM_PLANS,
-        all_sensors=_score(reference),
-        persistence=_score(carried),
-        climatology=_score(calendar),
+        all_sensors=score_of(reference),
+        persistence=score_of(carried),
+        climatology=score_of(calendar),
         unit=error_unit(data),
         data=data_record(data, prepared.regions),
         split=split_record(data.time, split),
@@ -167,7 +165,3 @@ def _record(
         versions=versions(),
         settings=settings.model_dump(mode="json", exclude_none=True),
     )
-
-
-def _score(errors: Errors) -> Score:
-    return Score(rmse=errors.rmse, mae=errors.mae)

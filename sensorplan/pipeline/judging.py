@@ -1,38 +1,39 @@
 """One fold of a comparison: every method plans, and every judge scores each plan."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from sensorplan.errors import DataError, SensorplanError
+from sensorplan.errors import DataError
 from sensorplan.evaluation import (
     Case,
     JudgedErrors,
     RidgeJudge,
     climatology_errors,
-    forecast_errors,
+    mask_errors,
     persistence_errors,
     train_judge,
 )
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import (
+    RANDOM_PLANS,
     Stage,
     baseline_history,
     challengers_of,
+    random_rankings,
+    rank_by_all,
     train_masks,
     train_planner,
 )
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANKERS, History
+from sensorplan.rankers import OWN, RANDOM
 from sensorplan.recipe import Recipe
 from sensorplan.sensors import Bools, SensorData
 from sensorplan.windows import Windows
 
 NEURAL, RIDGE = "neural", "ridge"
 JUDGES = (NEURAL, RIDGE)
-RANDOM = "random"
-RANDOM_PLANS = 10  # of the random ranker, for each seed
 
 Plans = dict[tuple[str, float], list[Bools]]
 """By method and sparsity, the masks ``[region]`` of its plans."""
@@ -135,22 +136,14 @@ def _rank(fold: Fold) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
     history = baseline_history(fold.data, fold.windows, fold.seeds[0])
     wanted = [name for name in fold.methods if name != OWN]
     challengers = challengers_of(history) if OWN in fold.methods else ()
-    rankings: dict[str, list[Ranking]] = {}
-    left_out: dict[str, str] = {}
-    for name in dict.fromkeys((*wanted, *challengers)):
-        count = RANDOM_PLANS * len(fold.seeds) if name == RANDOM else 1
-        try:
-            rankings[name] = [_ranked(name, history, place) for place in range(count)]
-        except SensorplanError as error:
-            left_out[name] = str(error)
+    found, left_out = rank_by_all(dict.fromkeys((*wanted, *challengers)), history)
+    rankings = {name: [ranking] for name, ranking in found.items()}
+    if RANDOM in rankings:
+        rankings[RANDOM] = random_rankings(history, RANDOM_PLANS * len(fold.seeds))
     if not {OWN, *rankings} & set(fold.methods):
         reasons = "; ".join(left_out.values())
         raise DataError(f"{fold.data.source.path}: no method can take the data: {reasons}")
     return rankings, left_out
-
-
-def _ranked(name: str, history: History, place: int) -> Ranking:
-    return RANKERS[name](replace(history, seed=history.seed + place))
 
 
 def _baseline_plans(fold: Fold, rankings: Mapping[str, list[Ranking]], number: int) -> Plans:
@@ -189,7 +182,7 @@ def _neural_judge(
     windows, settings = fold.windows, fold.recipe.training
     with stage(f"{label}: train judge", settings.steps + settings.fine_tune) as done:
         judge = train_judge(windows, settings, seed, masks, done)
-    return lambda mask: forecast_errors(windows, windows.split.test, judge.forecast(mask))
+    return lambda mask: mask_errors(judge, mask)
 
 
 def _distinct(masks: Sequence[Bools]) -> list[Bools]:

@@ -1,16 +1,25 @@
 """From a recipe to a plan in memory: the stages that commands and benchmarks share."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANKERS, History, MaskTraining, make_history, rank_by_dynst
+from sensorplan.rankers import (
+    OWN,
+    RANDOM,
+    RANKERS,
+    History,
+    MaskTraining,
+    make_history,
+    rank_by_dynst,
+)
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
@@ -19,6 +28,7 @@ from sensorplan.windows import Windows, make_windows
 
 UNPLACED_CHALLENGERS = ("forecast-aware",)  # compete with the mask that DynST trains
 CHALLENGERS = ("k-centre", *UNPLACED_CHALLENGERS)  # where there are positions
+RANDOM_PLANS = 10  # where the random ranker stands for chance
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """From a stage's name and parts, a context that is told how many of the parts are done."""
@@ -34,7 +44,7 @@ class Prepared:
         budget: Regions to keep.
         trainer: Windows and forecaster.
         rankings: What baselines made of the history: that of the method, or with DynST those of its
-            challengers.
+            challengers; for a curve all that the data allows.
     """
 
     data: SensorData
@@ -122,8 +132,7 @@ def train_mask(
     each_step: Callable[[int], None],
 ) -> MaskTraining:
     """Train the mask down to a budget; the challengers among the rankings compete with it."""
-    challengers = {name: rankings[name] for name in CHALLENGERS if name in rankings}
-    return rank_by_dynst(trainer, settings, budget, each_step, challengers)
+    return rank_by_dynst(trainer, settings, budget, each_step, challengers_among(rankings))
 
 
 def train_masks(
@@ -137,28 +146,65 @@ def train_masks(
 
     The trainer ends as it was.
     """
-    before, draws = trainer.snapshot(), trainer.rng
     trained: list[MaskTraining] = []
     for budget in budgets:
         passed = len(trained) * settings.steps
-        trainer.rng = copy.deepcopy(draws)
-        trained.append(
-            train_mask(
-                trainer,
-                settings,
-                budget,
-                rankings,
-                lambda step, passed=passed: each_step(passed + step),  # type: ignore[misc]
+        with as_it_was(trainer):
+            trained.append(
+                train_mask(
+                    trainer,
+                    settings,
+                    budget,
+                    rankings,
+                    lambda step, passed=passed: each_step(passed + step),  # type: ignore[misc]
+                )
             )
-        )
-        trainer.restore(before)
-    trainer.rng = draws
     return trained
+
+
+@contextmanager
+def as_it_was(trainer: Trainer) -> Iterator[None]:
+    """Give the trainer back in its state, random stream included."""
+    state, stream = trainer.snapshot(), trainer.rng
+    trainer.rng = copy.deepcopy(stream)
+    try:
+        yield
+    finally:
+        trainer.rng = stream
+        trainer.restore(state)
 
 
 def challengers_of(history: History) -> tuple[str, ...]:
     """The baselines that compete with the trained mask, of those that the data allows."""
     return CHALLENGERS if history.placed else UNPLACED_CHALLENGERS
+
+
+def challengers_among(rankings: Mapping[str, Ranking]) -> dict[str, Ranking]:
+    """Those of the rankings that compete with the trained mask."""
+    return {name: rankings[name] for name in CHALLENGERS if name in rankings}
+
+
+def rank_by_all(
+    names: Iterable[str], history: History
+) -> tuple[dict[str, Ranking], dict[str, str]]:
+    """Rankings by those of the baselines that can take the data; of the others, why not."""
+    rankings, left_out = {}, {}
+    for name in names:
+        try:
+            rankings[name] = RANKERS[name](history)
+        except SensorplanError as error:
+            left_out[name] = str(error)
+    return rankings, left_out
+
+
+def left_out_notes(left_out: Mapping[str, str]) -> list[str]:
+    """A plain sentence for each baseline that cannot take the data."""
+    return [f"{name} is left out: {why}" for name, why in left_out.items()]
+
+
+def random_rankings(history: History, count: int) -> list[Ranking]:
+    """Random orders, with the history's seed and those that follow."""
+    return [RANKERS[RANDOM](replace(history, seed=history.seed + k)) for k in range(count)]
 
 
 def baseline_history(data: SensorData, windows: Windows, seed: int) -> History:

@@ -18,8 +18,9 @@ from sensorplan.rankers.variance import rank_by_variance
 from sensorplan.rankers.virtual_force import rank_by_virtual_force
 from sensorplan.rankers.voronoi import rank_by_voronoi
 
+RANDOM = "random"
 RANKERS: dict[str, Ranker] = {
-    "random": rank_at_random,
+    RANDOM: rank_at_random,
     "variance": rank_by_variance,
     "qr": rank_by_qr,
     "k-centre": rank_by_k_centre,
@@ -34,6 +35,7 @@ RANKERS: dict[str, Ranker] = {
 
 __all__ = [
     "OWN",
+    "RANDOM",
     "RANKERS",
     "History",
     "MaskTraining",
