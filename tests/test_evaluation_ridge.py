@@ -3,7 +3,8 @@ import pytest
 from factories import cut_windows, make_sensor_data
 
 from sensorplan.evaluation import climatology_errors, ridge_errors
-from sensorplan.evaluation.ridge import PENALTIES, RidgePath, RidgeTraining, lag_features
+from sensorplan.evaluation.ridge import PENALTIES
+from sensorplan.linear import RidgePath, RidgeTraining, lag_features
 
 
 def make_windows_of(**options):

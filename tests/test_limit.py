@@ -7,7 +7,8 @@ from factories import cut_windows, make_sensor_data
 from sensorplan.evaluation import limit, ridge_errors
 from sensorplan.evaluation.forecasts import forecast_errors
 from sensorplan.evaluation.limit import ReducedRank, linear_limit, why_no_limit
-from sensorplan.evaluation.ridge import PENALTIES, RidgePath, RidgeTraining, lag_features
+from sensorplan.evaluation.ridge import PENALTIES
+from sensorplan.linear import RidgePath, RidgeTraining, lag_features
 
 TINY = 1e-7  # a penalty that only keeps the regression solvable
 

@@ -17,7 +17,8 @@ import torch
 from scipy.linalg import eigh
 
 from sensorplan.evaluation.forecasts import forecast_errors
-from sensorplan.evaluation.ridge import PENALTIES, RidgeFit, Targets, lag_features
+from sensorplan.evaluation.ridge import PENALTIES
+from sensorplan.linear import RidgeFit, Targets, lag_features
 from sensorplan.metrics import Errors
 from sensorplan.sensors import Floats, Ints
 from sensorplan.windows import Batch, Windows
@@ -116,10 +117,7 @@ class ReducedRank:
         self._brought = np.cumsum(np.sort(varies.sum((0, 2)))[::-1])  # by the k busiest regions
         self._strength, self._directions = _directions(inputs)
         self.full_rank = min(len(self._strength), len(self._scale))
-        targets = Targets(
-            batch.future.flatten(1).cpu().numpy(), batch.valid.flatten(1).cpu().numpy()
-        )
-        self._fit = RidgeFit(inputs @ self._directions, targets)
+        self._fit = RidgeFit(inputs @ self._directions, Targets.of(batch))
 
     def rank_of(self, budget: int) -> int:
         """The most combinations that so many regions make: all features that vary of each."""
