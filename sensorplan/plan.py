@@ -80,6 +80,7 @@ class Plan(Record):
         split: How time was cut: ``train``, ``validation`` and ``test``, each with first and last
             time and its windows.
         candidates: Loss of each mask that competed, by name (docs/plan-folder.md).
+        candidate_loss: The same of the plan, which is the best of them, refined.
         settings: Every setting of the run, as its recipe.
     """
 
@@ -93,6 +94,7 @@ class Plan(Record):
     split: dict[str, Any]
     seed: int
     candidates: dict[str, float] = {}
+    candidate_loss: float | None = None
     metrics: Metrics
     warnings: tuple[str, ...]
     timings: dict[str, float]

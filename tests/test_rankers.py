@@ -4,19 +4,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from factories import make_sensor_data, make_trainer
+from factories import cut_windows, make_sensor_data, make_trainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
 
+from sensorplan.linear import lag_features
 from sensorplan.plan import Ranking
 from sensorplan.rankers import rank_by_dynst
+from sensorplan.rankers.dynst.cross_validation import CrossValidation
+from sensorplan.rankers.dynst.jury import WEIGHTS, Jury, practise
+from sensorplan.rankers.dynst.moves import keep_better, prune, swap
 from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
-from sensorplan.rankers.dynst.search import _keep_better, _prune, _swap
 from sensorplan.recipe import MaskSettings
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
-QUICK = MaskSettings(rounds=2, refinements=1, round_steps=4, update_every=2, probe=16)
-PLANTED = MaskSettings(rounds=4, refinements=1, round_steps=10, update_every=5, probe=64)
+QUICK = MaskSettings(rounds=2, refinements=1, round_steps=4, update_every=2, probe=16, practice=4)
+PLANTED = MaskSettings(
+    rounds=4, refinements=1, round_steps=10, update_every=5, probe=64, practice=20
+)
 
 
 def make_data(nodes=12, seed=0, **options):
@@ -141,7 +147,7 @@ def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
         return loss(batch, gate, targets)
 
     monkeypatch.setattr(trainer, "loss", watched)
-    rank_by_dynst(trainer, QUICK, 4)
+    rank_by_dynst(trainer, QUICK.model_copy(update={"practice": 0}), 4)
     assert sizes == [16] * 4 + [8] * 4 + [4] * 4
 
 
@@ -155,7 +161,9 @@ def test_without_swaps_pruned_regions_stay_away(monkeypatch):
         return loss(batch, gate, targets)
 
     monkeypatch.setattr(trainer, "loss", watched)
-    found = rank_by_dynst(trainer, QUICK.model_copy(update={"swap_fraction": 0.0}), 4)
+    found = rank_by_dynst(
+        trainer, QUICK.model_copy(update={"swap_fraction": 0.0, "practice": 0}), 4
+    )
     assert all(not (later & ~earlier).any() for earlier, later in pairwise(masks))
     assert found.oscillation == 0
 
@@ -175,7 +183,7 @@ def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
         return {0: 1.0, good: 0.5 if good else 1.0}.get(swapped, 1.5)
 
     monkeypatch.setattr(trainer, "mask_loss", mask_loss)
-    found = _swap(trainer, mask, 4, 16)
+    found = swap(trainer, mask, 4, 16)
     assert np.flatnonzero(found).tolist() == expected
 
 
@@ -191,16 +199,17 @@ def test_the_loss_decides_on_prunings(monkeypatch):
         return int((mask & mask[ring[:, 0]]).sum())
 
     monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: 1.0 + together(mask))
-    assert together(_prune(trainer, np.ones(12, bool), 6, 16)) == 0
+    assert together(prune(trainer, np.ones(12, bool), 6, 16)) == 0
 
 
 def favouring(trainer, monkeypatch, wanted, loss):
     """Every mask has the loss 1 but one."""
 
-    def mask_loss(mask, starts):
+    def loss_of(mask):
         return loss if (mask == wanted).all() else 1.0
 
-    monkeypatch.setattr(trainer, "mask_loss", mask_loss)
+    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: loss_of(mask))
+    monkeypatch.setattr(CrossValidation, "loss", lambda self, mask: loss_of(mask))
 
 
 def challenger(*first):
@@ -219,6 +228,111 @@ def test_a_challenger_is_taken_if_its_loss_is_lower(monkeypatch, loss, taken):
     assert set(found.ranking.order[:3]) == set(np.flatnonzero(found.mask))
     assert found.oscillation == (0 if taken else 0.7)  # of the trained mask, not of theirs
     assert found.candidates == pytest.approx({"dynst": 0.0, "other": np.log(loss)})
+    assert found.loss == pytest.approx(min(0.0, np.log(loss)))
+
+
+def test_what_the_jury_does_leaves_the_trained_forecaster_as_it_was(monkeypatch):
+    kept = []
+    data = make_data()
+    for practice in (0, 6):
+        trainer = make_trainer(data)
+        settings = QUICK.model_copy(update={"practice": practice})
+        rank_by_dynst(trainer, settings, 3, challengers={"other": challenger(9, 5, 11)})
+        kept.append(trainer.snapshot())
+    assert torch.equal(kept[0].theta, kept[1].theta)
+    assert all(
+        torch.equal(kept[0].forecaster[k], kept[1].forecaster[k]) for k in kept[0].forecaster
+    )
+
+
+def test_candidates_are_practised_on_as_often_and_random_masks_too(monkeypatch):
+    trainer = make_trainer(make_data())
+    masks = [np.arange(12) < kept for kept in (3, 5, 12)]
+    seen = []
+    monkeypatch.setattr(
+        trainer, "train", lambda steps, rate, drawn, keep_best: seen.append((steps, drawn(16)))
+    )
+    practise(trainer, 7, masks)
+    ((steps, drawn),) = seen
+    assert steps == 7
+    sizes = drawn.sum(1).tolist()
+    assert sorted(sizes[:12]) == [3] * 4 + [5] * 4 + [12] * 4
+    assert len(sizes) == 16
+
+
+def make_jury(trainer, windows=64):
+    return Jury(trainer, CrossValidation(trainer.windows), windows)
+
+
+def test_the_jury_weighs_training_validation_and_regression(monkeypatch):
+    trainer = make_trainer(make_data())
+    split = trainer.windows.split
+
+    def mask_loss(mask, starts):
+        assert len(starts) <= 64
+        return (2.0 if starts[0] < split.bounds[0] else 3.0) if mask.sum() < 12 else 1.0
+
+    monkeypatch.setattr(trainer, "mask_loss", mask_loss)
+    monkeypatch.setattr(CrossValidation, "loss", lambda self, mask: 5.0 if mask.sum() < 12 else 1.0)
+    jury = make_jury(trainer)
+    assert jury.loss(np.ones(12, bool)) == 0
+    assert jury.loss(np.arange(12) < 4) == pytest.approx(WEIGHTS @ np.log([2, 3, 5]))
+
+
+@pytest.mark.parametrize("gain", [0.1, -0.1, 0.0])
+def test_a_mask_is_refined_only_while_its_loss_falls(monkeypatch, gain):
+    """The gradient always asks for region 11; the loss decides."""
+    trainer = make_trainer(make_data())
+    wish = np.arange(12, dtype=float)
+    monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: (-wish, 1.0))
+    monkeypatch.setattr(CrossValidation, "loss", lambda self, mask: 1.0)
+    monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: np.exp(-gain * mask[11]))
+    jury, mask = make_jury(trainer), np.arange(12) < 4
+    found, loss = jury.refine(mask, 16)
+    assert found.sum() == 4
+    assert found[11] == (gain > 0)
+    assert loss == pytest.approx(gain / 2 - (gain / 2) * found[11])
+    if gain <= 0:
+        assert (found == mask).all()
+
+
+def regressions(windows, mask, penalty):
+    """The cross-validated squared error, by scikit-learn, block by block and target by target."""
+    starts = np.concatenate([windows.split.train, windows.split.validation])
+    batch = windows.batch(starts)
+    inputs = lag_features(batch, mask, 1)
+    future, valid = batch.future.numpy()[:, :, [0, -1]], batch.valid.numpy()[:, :, [0, -1]]
+    targets = (future * windows.error_scale.numpy()[:, None, 0, None]).reshape(len(starts), -1)
+    valid = valid.reshape(len(starts), -1)
+    total = 0.0
+    for block in np.array_split(np.arange(len(starts)), 4):
+        first, last = starts[block[0]], starts[block[-1]]
+        apart = (starts <= first - 6) | (starts >= last + 6)
+        for target in range(targets.shape[1]):
+            fitted, judged = apart & valid[:, target], block[valid[block, target]]
+            model = Ridge(alpha=penalty).fit(inputs[fitted], targets[fitted, target])
+            total += ((model.predict(inputs[judged]) - targets[judged, target]) ** 2).sum()
+    return total / valid.sum()
+
+
+@pytest.mark.parametrize(("gaps", "tolerance"), [(0.0, 1e-3), (0.3, 0.01)])
+def test_cross_validation_against_regressions_one_by_one(monkeypatch, gaps, tolerance):
+    """With gaps the inputs keep the windows in which a target is missing: nearly the same."""
+    windows = cut_windows(make_data(8, gaps=gaps))
+    mask = np.isin(np.arange(8), [0, 3, 5])
+    for penalty in (1.0, 100.0):
+        monkeypatch.setattr("sensorplan.rankers.dynst.cross_validation.PENALTIES", (penalty,))
+        found = CrossValidation(windows).loss(mask)
+        assert found == pytest.approx(regressions(windows, mask, penalty), rel=tolerance)
+
+
+def test_cross_validation_with_more_features_than_windows():
+    windows = cut_windows(make_sensor_data(times=70, nodes=40, calendar=None))
+    validation = CrossValidation(windows)
+    assert len(windows.split.train) < 2 * 40
+    assert 0 < validation.loss(np.ones(40, bool)) < np.inf
+    drivers, others = np.arange(40) < 3, np.arange(40) >= 37
+    assert validation.loss(drivers) < validation.loss(others)
 
 
 def test_a_challenger_keeps_none_that_training_never_observed():
@@ -275,9 +389,9 @@ def test_mask_training_that_made_it_worse_is_undone():
     good = trainer.snapshot()
     trainer.train(10, 1.0, trainer.random_masks, keep_best=False)
     bad = trainer.snapshot()
-    _keep_better(trainer, good)
+    keep_better(trainer, good)
     assert torch.equal(trainer.snapshot().theta, good.theta)
-    _keep_better(trainer, bad)
+    keep_better(trainer, bad)
     assert torch.equal(trainer.snapshot().theta, good.theta)
     assert not torch.equal(good.theta, bad.theta)
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -50,7 +51,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
     """The verdict, the evidence, and where the files lie."""
     plan = result.plan
     curve = [point for point in result.curve if point.method == plan.method]
-    parts: list[RenderableType] = [Text(verdict(plan)), "", _scores(plan), ""]
+    parts: list[RenderableType] = [Text(verdict(plan)), *_contest(plan), "", _scores(plan), ""]
     if curve:
         parts += [_curve(curve), ""]
     folder = str(result.folder)
@@ -75,6 +76,23 @@ def verdict(plan: Plan) -> str:
         f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
         f"{_value_kept(metrics.value_kept)}."
     )
+
+
+def _contest(plan: Plan) -> list[Text]:
+    """Whose mask the plan is and how far ahead, where several competed."""
+    if len(plan.candidates) < 2 or plan.candidate_loss is None:
+        return []
+    first, second = sorted(plan.candidates, key=lambda name: plan.candidates[name])[:2]
+    own, other, refined = (
+        f"{100 * np.expm1(loss / 2):+.1f} %"
+        for loss in (plan.candidates[first], plan.candidates[second], plan.candidate_loss)
+    )
+    return [
+        Text(
+            f"Of {len(plan.candidates)} candidates {first} was best before the test stretch: "
+            f"{own} to all sensors (next: {second} {other}); refined {refined}."
+        )
+    ]
 
 
 def _value_kept(share: float | None) -> str:

@@ -6,7 +6,7 @@ from sensorplan.errors import ConstraintError
 from sensorplan.evaluation import find_knee, mask_errors, plan_curve
 from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.metrics import Errors
-from sensorplan.pipeline.planning import Prepared, Stage, as_it_was, challengers_among
+from sensorplan.pipeline.planning import Prepared, Stage, as_it_was
 from sensorplan.plan import CurvePoint, Metrics, budget_at
 from sensorplan.rankers import OWN, masks_along, path_steps
 from sensorplan.recipe import MaskSettings, Recipe
@@ -49,7 +49,7 @@ def learned_masks(prepared: Prepared, mask: MaskSettings, stage: Stage) -> dict[
     trainer, budgets = prepared.trainer, fine_budgets(len(prepared.regions))
     steps = path_steps(int(trainer.windows.observed.sum()), mask, budgets)
     with stage("train masks", steps) as done, as_it_was(trainer):
-        return masks_along(trainer, mask, budgets, done, challengers_among(prepared.rankings))
+        return masks_along(trainer, mask, budgets, done, prepared.rankings)
 
 
 def everything_errors(trainer: Trainer) -> Errors:

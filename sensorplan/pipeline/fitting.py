@@ -124,6 +124,7 @@ def _plan(
             *notes,
         ),
         candidates=trained.candidates,
+        candidate_loss=trained.loss,
         timings=timings,
         versions=versions(),
         settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),

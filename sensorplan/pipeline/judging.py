@@ -27,7 +27,7 @@ from sensorplan.pipeline.planning import (
     train_planner,
 )
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANDOM
+from sensorplan.rankers import OWN, RANDOM, best_of
 from sensorplan.recipe import Recipe
 from sensorplan.sensors import Bools, SensorData
 from sensorplan.windows import Windows
@@ -170,7 +170,7 @@ def _dynst_plans(
         trainer = train_planner(fold.windows, fold.recipe, seed, done)
     with stage(f"{label}: train masks", settings.steps * len(budgets)) as done:
         trained = train_masks(trainer, settings, list(budgets.values()), first, done)
-    taken = [min(one.candidates, key=lambda name: one.candidates[name]) for one in trained]
+    taken = [best_of(one.candidates) for one in trained]
     masks = {(OWN, sparsity): [one.mask] for sparsity, one in zip(budgets, trained, strict=True)}
     return masks, taken
 

@@ -4,7 +4,14 @@ DynST trains its mask with the forecaster; every other ranker is a function of t
 `RANKERS` by the name that ``--method`` takes.
 """
 
-from sensorplan.rankers.dynst import OWN, MaskTraining, masks_along, path_steps, rank_by_dynst
+from sensorplan.rankers.dynst import (
+    OWN,
+    MaskTraining,
+    best_of,
+    masks_along,
+    path_steps,
+    rank_by_dynst,
+)
 from sensorplan.rankers.facility_location import rank_by_facility_location
 from sensorplan.rankers.forecast_aware import rank_by_forecast
 from sensorplan.rankers.history import History, Ranker, make_history
@@ -40,6 +47,7 @@ __all__ = [
     "History",
     "MaskTraining",
     "Ranker",
+    "best_of",
     "make_history",
     "masks_along",
     "path_steps",

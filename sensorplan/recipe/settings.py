@@ -86,6 +86,7 @@ class MaskSettings(Section):
         update_every: Training steps between two swaps.
         swap_fraction: Share of the kept regions swapped at first; decays to 0.
         penalty: Weight of the L1 penalty on the mask.
+        practice: Training steps on the masks of all candidates, before the best is chosen.
         probe: Windows that each importance is averaged over; None: 256, fewer over 1,024 regions.
     """
 
@@ -99,6 +100,7 @@ class MaskSettings(Section):
     update_every: Annotated[int, Field(ge=1)] = 10
     swap_fraction: Annotated[float, Field(ge=0, le=1)] = 0.2
     penalty: Annotated[float, Field(ge=0)] = 1e-3
+    practice: Annotated[int, Field(ge=0)] = 100
     probe: Annotated[int, Field(ge=2)] | None = None
 
     @property

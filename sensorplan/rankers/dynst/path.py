@@ -13,20 +13,17 @@ from torch import Tensor
 
 from sensorplan import masking
 from sensorplan.plan import Ranking
-from sensorplan.rankers.dynst.search import (
-    OWN,
-    _first_observed,
-    _judge,
-    _keep_better,
-    _prune,
-    _swap,
-)
+from sensorplan.rankers.dynst.cross_validation import CrossValidation
+from sensorplan.rankers.dynst.jury import Jury, best_of, practise
+from sensorplan.rankers.dynst.moves import first_observed, keep_better, prune, swap
+from sensorplan.rankers.dynst.search import OWN
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer, fitting_windows
 
 LARGEST_CUT = 0.6  # share kept of the regions in one pruning, at the least
-JUDGED_WINDOWS = 2  # times as many decide between the candidates as in a probe
+JURY_SHARE = 2  # a probe has so many times the windows that decide between candidates
+ATTEMPTS = 2  # at refining the mask of a budget
 
 
 def masks_along(
@@ -73,12 +70,12 @@ def masks_along(
         if within % settings.update_every == 0 and mask.sum() < observed.sum():
             begun = within - settings.update_every
             share = masking.swap_fraction(begun, settings.round_steps, settings.swap_fraction)
-            mask = _swap(trainer, mask, math.ceil(share * mask.sum()), probed)
+            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed)
         if within == settings.round_steps:
             if mask.sum() in wanted:
                 trained[int(mask.sum())] = mask
             if turn + 1 < len(sizes):
-                mask = _prune(trainer, mask, sizes[turn + 1], probed)
+                mask = prune(trainer, mask, sizes[turn + 1], probed)
         if each_step:
             each_step(step)
 
@@ -91,12 +88,22 @@ def masks_along(
         each_step=update,
         keep_best=False,
     )
-    _keep_better(trainer, before)
+    keep_better(trainer, before)
+    after = trainer.snapshot()
+    trainer.restore(before)
+    proposed = {
+        size: {OWN: own}
+        | {name: first_observed(r, observed, size) for name, r in (challengers or {}).items()}
+        for size, own in trained.items()
+        if size in wanted
+    }
+    everyone = [mask for masks in proposed.values() for mask in masks.values()]
+    practise(trainer, settings.practice, [*everyone, observed])
+    jury = Jury(trainer, CrossValidation(trainer.windows), probed // JURY_SHARE)
+    best = {size: _best(jury, masks, probed) for size, masks in proposed.items()}
+    trainer.restore(after)
     return {
-        budget: _filled(
-            _best(trainer, trained[min(budget, int(observed.sum()))], challengers or {}, probed),
-            budget,
-        )
+        budget: _filled(best[min(budget, int(observed.sum()))], budget)
         for budget in sorted(set(budgets), reverse=True)
     }
 
@@ -126,16 +133,10 @@ def _sizes(regions: int, budgets: Sequence[int]) -> list[int]:
     return sizes
 
 
-def _best(trainer: Trainer, own: Bools, challengers: Mapping[str, Ranking], windows: int) -> Bools:
-    """``[region]`` of the trained mask and the challengers' masks of its size the best."""
-    size, observed = int(own.sum()), trainer.windows.observed
-    if not challengers or size == observed.sum():
-        return own
-    masks = {OWN: own} | {
-        name: _first_observed(ranking, observed, size) for name, ranking in challengers.items()
-    }
-    candidates = _judge(trainer, masks, JUDGED_WINDOWS * windows)
-    return masks[min(candidates, key=lambda name: candidates[name])]
+def _best(jury: Jury, masks: Mapping[str, Bools], probed: int) -> Bools:
+    """``[region]`` the best of the masks of a budget, refined."""
+    best = masks[best_of({name: jury.loss(mask) for name, mask in masks.items()})]
+    return jury.refine(best, probed, ATTEMPTS)[0]
 
 
 def _filled(mask: Bools, budget: int) -> Bools:

@@ -1,0 +1,102 @@
+"""The loss of a mask by ridge regression, cross-validated: a second opinion on trained masks.
+
+The forecaster that a mask was found with flatters it. A regression that is fitted on three quarters
+of the history and judged on the fourth, each in turn, errs in other ways.
+"""
+
+import numpy as np
+from scipy.linalg import eigh
+
+from sensorplan.linear import lag_features
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.windows import Windows
+
+BLOCKS = 4
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+SWEEPS = 8  # over the missing targets
+VALUES = 800_000  # regions x windows, and thereby the cost of one mask
+FEWEST, MOST = 256, 3000  # windows
+
+
+class CrossValidation:
+    """The cross-validated squared error of ridge regressions, mask by mask.
+
+    Targets are each region's first and last step ahead, in the unit of the errors. Windows are
+    those of training and validation, cut into blocks of time; windows that share a step with the
+    block under judgment take no part in the fit.
+    """
+
+    def __init__(self, windows: Windows) -> None:
+        split = windows.split
+        starts = np.concatenate([split.train, split.validation])
+        most = int(np.clip(VALUES // windows.regions, FEWEST, MOST))
+        starts = starts[:: -(-len(starts) // most)]
+        batch = windows.batch(starts)
+        count, regions, channels = len(starts), windows.regions, windows.channels
+        features = lag_features(batch, np.ones(regions, bool), channels)
+        self._features = features.astype(np.float32).reshape(count, -1, regions, channels)
+        by_lead = (count, regions, split.horizon, channels)
+        ends = sorted({0, split.horizon - 1})
+        future = batch.future.view(by_lead)[:, :, ends] * windows.error_scale[:, None]
+        self._targets = future.reshape(count, -1).cpu().numpy()  # [window, target]
+        self._valid = batch.valid.view(by_lead)[:, :, ends].reshape(count, -1).cpu().numpy()
+        reach = split.lookback + split.horizon
+        self._blocks = [
+            (block, np.flatnonzero(_steps_outside(starts, starts[block]) >= reach))
+            for block in np.array_split(np.arange(count), BLOCKS)
+        ]
+
+    def loss(self, mask: Bools) -> float:
+        """Mean squared error over the valid targets, at the best penalty."""
+        inputs = self._features[:, :, mask].reshape(len(self._features), -1)
+        inputs = inputs[:, np.ptp(inputs, axis=0) > 0]
+        errors = sum(self._errors(inputs, block, fitted) for block, fitted in self._blocks)
+        return float(np.min(errors)) / max(int(self._valid.sum()), 1)
+
+    def _errors(self, inputs: Floats, block: Ints, fitted: Ints) -> Floats:
+        """``[penalty]`` sum of squared errors in a block, from a fit on other windows."""
+        centre = inputs[fitted].mean(0)
+        x = inputs[fitted] - centre
+        strength, axes = _principal_axes(x)
+        scores, judged = x @ axes, (inputs[block] - centre) @ axes
+        targets, valid = self._targets[fitted], self._valid[fitted]
+        errors = np.empty(len(PENALTIES))
+        for number, penalty in enumerate(PENALTIES):
+            weights, level = _fit(scores, strength + penalty, targets, valid)
+            error = judged @ weights + level - self._targets[block]
+            errors[number] = np.square(error)[self._valid[block]].sum()
+        return errors
+
+
+def _steps_outside(starts: Ints, block: Ints) -> Ints:
+    """``[window]`` steps from each start to the nearest one of a block; 0 within it."""
+    steps: Ints = np.abs(starts - np.clip(starts, block[0], block[-1]))
+    return steps
+
+
+def _principal_axes(x: Floats) -> tuple[Floats, Floats]:
+    """``[component]`` squared singular values and ``[feature, component]`` axes."""
+    if x.shape[1] <= len(x):
+        strength, axes = eigh(x.T @ x)
+        return np.maximum(strength, 0), axes
+    strength, shapes = eigh(x @ x.T)
+    strength = np.maximum(strength, 0)
+    return strength, x.T @ (shapes / np.sqrt(np.maximum(strength, 1e-6)))
+
+
+def _fit(scores: Floats, penalised: Floats, targets: Floats, valid: Bools) -> tuple[Floats, Floats]:
+    """``[component, target]`` weights and ``[target]`` level.
+
+    A missing target takes the value that the fit gives it, again and again (expectation and
+    maximisation, Dempster et al. 1977): in the end it has no say, and all targets share one
+    decomposition of the inputs.
+    """
+    complete = bool(valid.all())
+    fit = (targets * valid).sum(0) / np.maximum(valid.sum(0), 1)
+    for _ in range(1 if complete else SWEEPS):
+        filled = np.where(valid, targets, fit)
+        level: Floats = filled.mean(0)
+        weights: Floats = (scores.T @ (filled - level)) / penalised[:, None]
+        if not complete:
+            fit = scores @ weights + level
+    return weights, level

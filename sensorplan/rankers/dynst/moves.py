@@ -1,0 +1,69 @@
+"""The moves of the search: prune, swap, and what to go back to."""
+
+import numpy as np
+
+from sensorplan import masking
+from sensorplan.plan import Ranking
+from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
+from sensorplan.sensors import Bools
+from sensorplan.training import Snapshot, Trainer
+
+NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
+SPACINGS = (2.0, 6.0, 20.0)  # see `masking.prune_apart`, one a proposal
+
+
+def prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
+    """Keep the `budget` best regions, by the best of several proposals.
+
+    Regions that stand in for one another have much the same score and would go together, and leave
+    a hole. Noise parts them, or their distance; the loss on probed windows decides.
+    """
+    score = masking.drop_score(*probe(trainer, mask, windows))
+    spread = score[mask].std()
+    judged = draw_stretches(trainer, windows)
+    proposals = [
+        masking.prune(mask, score + share * spread * trainer.rng.normal(size=len(mask)), budget)
+        for share in NOISE
+    ] + [
+        masking.prune_apart(mask, score, budget, trainer.neighbours, spacing)
+        for spacing in SPACINGS
+    ]
+    return min(proposals, key=lambda proposed: relative_loss(trainer, proposed, judged))
+
+
+def swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
+    """Drop and regrow up to `count` regions, fewer until the loss on probed windows falls.
+
+    The scores are of first order and only propose; the loss decides.
+    """
+    gradient, theta = probe(trainer, mask, windows)
+    drop = masking.drop_score(gradient, theta)
+    grow = masking.grow_score(gradient, theta)
+    grow[~trainer.windows.observed] = -np.inf
+    judged = draw_stretches(trainer, windows)
+    loss = relative_loss(trainer, mask, judged)
+    while count > 0:
+        proposed = masking.swap(mask, drop, grow, count)
+        if relative_loss(trainer, proposed, judged) < loss:
+            return proposed
+        count //= 2
+    return mask
+
+
+def keep_better(trainer: Trainer, before: Snapshot) -> None:
+    """Go back to the state before, if it is better on validation under masks of all sizes.
+
+    Where the history is short, training on while the mask is pruned can overfit.
+    """
+    masks = trainer.validation_masks(trainer.random_masks)
+    after, loss = trainer.snapshot(), trainer.validation_loss(masks)
+    trainer.restore(before)
+    if loss <= trainer.validation_loss(masks):
+        trainer.restore(after)
+
+
+def first_observed(ranking: Ranking, observed: Bools, count: int) -> Bools:
+    """``[region]`` mask of the first of a ranking that training observed."""
+    mask = np.zeros(len(observed), bool)
+    mask[ranking.order[observed[ranking.order]][:count]] = True
+    return mask
