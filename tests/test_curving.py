@@ -218,7 +218,8 @@ def test_fit_within_a_loss_plans_at_the_knee(tmp_path, method):
     assert not [w for w in again.plan.warnings if "same test stretch" in w]
 
 
-def test_a_loss_that_no_plan_meets(tmp_path):
+def test_a_loss_that_no_plan_meets(tmp_path, monkeypatch):
+    monkeypatch.setattr("sensorplan.pipeline.budgeting.find_knee", lambda points, max_loss: None)
     path = write_stations(tmp_path / "net.nc", nodes=30, change=None)
     recipe = quick(path, mask={"max_loss": 1e-6})
     expected = (

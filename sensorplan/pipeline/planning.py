@@ -28,7 +28,7 @@ from sensorplan.training import Trainer, choose_device, prepare_torch
 from sensorplan.windows import Windows, make_windows
 
 MANY = 2000  # regions, above which slow baselines do not compete with the mask that DynST trains
-SLOW = ("facility-location", "mutual-information", "removal-bias", "voronoi")
+SLOW = ("backward", "facility-location", "mutual-information", "removal-bias", "voronoi")
 PLACED = ("k-centre", "removal-bias", "virtual-force", "voronoi")  # need positions
 RANDOM_PLANS = 10  # where the random ranker stands for chance
 

@@ -4,6 +4,7 @@ DynST trains its mask with the forecaster; every other ranker is a function of t
 `RANKERS` by the name that ``--method`` takes.
 """
 
+from sensorplan.rankers.backward import rank_by_backward_elimination
 from sensorplan.rankers.dynst import (
     OWN,
     MaskTraining,
@@ -33,6 +34,7 @@ RANKERS: dict[str, Ranker] = {
     "k-centre": rank_by_k_centre,
     "posterior-variance": rank_by_posterior_variance,
     "forecast-aware": rank_by_forecast,
+    "backward": rank_by_backward_elimination,
     "facility-location": rank_by_facility_location,
     "mutual-information": rank_by_mutual_information,
     "removal-bias": rank_by_removal_bias,

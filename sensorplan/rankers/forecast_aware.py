@@ -13,12 +13,11 @@ from sensorplan.rankers.moments import (
     PAIR_SHRINKAGE,
     Modes,
     lagged_covariance,
+    leads_within,
     network_modes,
 )
 from sensorplan.rankers.selection import select_forward
 from sensorplan.sensors import Floats, Ints
-
-LEADS = 3  # within the horizon
 
 
 @observed_first
@@ -29,12 +28,10 @@ def rank_by_forecast(history: History) -> tuple[Ints, Floats]:
     share of the largest.
     """
     modes = network_modes(history)
-    last = min(history.horizon, len(history.anomalies) - 1)
-    leads = np.unique(np.linspace(1, last, LEADS).round().astype(int))
     ridge = np.linalg.inv(modes.gram + NUGGET * np.eye(len(modes.gram)))
     wanted = np.zeros_like(modes.gram)
-    for lead in leads:
-        future = _future_on_loadings(history, modes, int(lead)) @ ridge  # [region, mode]
+    for lead in leads_within(history):
+        future = _future_on_loadings(history, modes, lead) @ ridge  # [region, mode]
         wanted += future.T @ future
     return select_forward(modes, wanted)
 

@@ -19,6 +19,7 @@ NUGGET = 0.05  # variance of one sensor's own noise, in standardised anomalies
 ALL_PAIRS = 2000  # regions up to which there is a covariance of all pairs
 MODES = 300  # of that covariance, the leading ones; the rest counts as noise
 MODES_OF_LARGE = 48  # where there is none
+LEADS = 3  # that stand for the horizon
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ def lagged_covariance(history: History, lag: int) -> Floats:
     if not (seen.all() and seen_later.all()):
         pairs = seen_later.T.astype(np.float32) @ seen.astype(np.float32)
     return (later.T @ now).astype(float) / (pairs + PAIR_SHRINKAGE)
+
+
+def leads_within(history: History) -> list[int]:
+    """A few steps ahead that stand for all of the horizon."""
+    last = min(history.horizon, len(history.anomalies) - 1)
+    return sorted({round(lead) for lead in np.linspace(1, last, LEADS)})
 
 
 def network_modes(history: History) -> Modes:

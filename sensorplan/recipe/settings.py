@@ -18,6 +18,7 @@ Method = Literal[
     "k-centre",
     "posterior-variance",
     "forecast-aware",
+    "backward",
     "facility-location",
     "mutual-information",
     "removal-bias",
