@@ -17,6 +17,7 @@ from sensorplan.recipe.settings import Method
 BY_PLACE = ("k-centre", "removal-bias", "voronoi", "virtual-force")
 
 every_ranker = pytest.mark.parametrize("name", RANKERS)
+LIMITED = ("backward", "mutual-information")  # hold a matrix of all pairs
 
 
 def assert_ranks(ranking, regions):
@@ -90,7 +91,7 @@ def test_the_test_stretch_is_not_seen(name):
     np.testing.assert_array_equal(one.importance, other.importance)
 
 
-@pytest.mark.parametrize("name", [name for name in RANKERS if name != "mutual-information"])
+@pytest.mark.parametrize("name", [name for name in RANKERS if name not in LIMITED])
 def test_a_large_network_is_ranked_without_a_matrix_of_all_pairs(name, monkeypatch):
     """By leading modes; as if 20 regions were many."""
     monkeypatch.setattr(moments_module, "ALL_PAIRS", 20)
@@ -114,7 +115,7 @@ def large_history(regions, times=8):
 
 
 @pytest.mark.parametrize("regions", [2100, pytest.param(20_500, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [name for name in RANKERS if name != "mutual-information"])
+@pytest.mark.parametrize("name", [name for name in RANKERS if name not in LIMITED])
 def test_a_large_network_never_takes_the_memory_of_a_matrix_of_all_pairs(name, regions):
     """Not even that of one byte a pair."""
     history = large_history(regions)
@@ -128,9 +129,11 @@ def test_a_large_network_never_takes_the_memory_of_a_matrix_of_all_pairs(name, r
     assert peak < regions**2
 
 
-def test_mutual_information_names_its_limit_before_there_is_a_matrix():
-    with pytest.raises(DataError, match=r"takes up to 3,000 sensors .*; the data has 20,500"):
-        RANKERS["mutual-information"](large_history(20_500))
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_limit_is_named_before_there_is_a_matrix(name):
+    expected = rf"--method {name} takes up to 3,000 sensors .*; the data has 20,500"
+    with pytest.raises(DataError, match=expected):
+        RANKERS[name](large_history(20_500))
 
 
 def test_the_recipe_knows_every_ranker():

@@ -39,7 +39,7 @@ Method = Annotated[
     typer.Option(
         metavar="NAME",
         help="What ranks the sensors: dynst (default), random, variance, qr, k-centre, "
-        "posterior-variance, forecast-aware, facility-location, mutual-information, "
+        "posterior-variance, forecast-aware, backward, facility-location, mutual-information, "
         "removal-bias, voronoi or virtual-force.",
     ),
 ]
