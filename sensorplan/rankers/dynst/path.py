@@ -22,8 +22,8 @@ from sensorplan.sensors import Bools
 from sensorplan.training import Trainer, fitting_windows
 
 LARGEST_CUT = 0.6  # share kept of the regions in one pruning, at the least
-JURY_SHARE = 2  # a probe has so many times the windows that decide between candidates
-ATTEMPTS = 2  # at refining the mask of a budget
+JURY_SHARE = 4  # a probe has so many times the windows that decide between candidates
+ATTEMPTS = 1  # at refining the mask of a budget
 
 
 def masks_along(
