@@ -56,6 +56,20 @@ class Metrics(Record):
     value_kept: float | None
 
 
+class Stability(Record):
+    """How the plan fares over resampled histories.
+
+    Attributes:
+        resamples: Number of resampled histories.
+        block: Steps in a block that is drawn as one.
+        mean_kept: Mean share of them that keep a kept region.
+    """
+
+    resamples: int
+    block: int
+    mean_kept: float
+
+
 class DataRecord(Record):
     """Which data the plan is for."""
 
@@ -81,6 +95,7 @@ class Plan(Record):
             time and its windows.
         candidates: Loss of each mask that competed, by name (docs/plan-folder.md).
         candidate_loss: The same of the plan, which is the best of them, refined.
+        stability: Over resampled histories; None in older plans.
         settings: Every setting of the run, as its recipe.
     """
 
@@ -95,6 +110,7 @@ class Plan(Record):
     seed: int
     candidates: dict[str, float] = {}
     candidate_loss: float | None = None
+    stability: Stability | None = None
     metrics: Metrics
     warnings: tuple[str, ...]
     timings: dict[str, float]

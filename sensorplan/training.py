@@ -6,7 +6,7 @@ the fine-tuning on a final mask all go through `Trainer.train`, with other gates
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -219,15 +219,36 @@ class Trainer:
             ``[region]`` the gradient, and the loss.
         """
         total, total_loss = torch.zeros(self.windows.regions, device=self.device), 0.0
+        for gradient, loss in self._gate_gradients(masks, starts):
+            total += gradient.sum(0) * len(gradient)
+            total_loss += loss * len(gradient)
+        return (total / len(starts)).cpu().numpy(), total_loss / len(starts)
+
+    def window_gradients(self, masks: Tensor, starts: Ints) -> tuple[Floats, float]:
+        """What `gate_gradient` averages: what each window adds to the gradient, and the mean loss.
+
+        Args:
+            masks: ``[window, region]``, one for each window.
+            starts: ``[window]``.
+
+        Returns:
+            ``[window, region]`` gradients, whose mean is that of the loss, and the loss.
+        """
+        parts, total_loss = [], 0.0
+        for gradient, loss in self._gate_gradients(masks, starts):
+            parts.append(gradient * len(gradient))
+            total_loss += loss * len(gradient)
+        return torch.cat(parts).cpu().numpy(), total_loss / len(starts)
+
+    def _gate_gradients(self, masks: Tensor, starts: Ints) -> Iterator[tuple[Tensor, float]]:
+        """``[part, region]`` gradients of the loss of some windows at a time, and that loss."""
         for part in np.array_split(
             np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
         ):
             gate = (self.theta.detach() * masks[part]).requires_grad_()
             loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
             (gradient,) = torch.autograd.grad(loss, gate)
-            total += gradient.sum(0) * len(part)
-            total_loss += loss.item() * len(part)
-        return (total / len(starts)).cpu().numpy(), total_loss / len(starts)
+            yield gradient, loss.item()
 
     @property
     def neighbours(self) -> Ints:

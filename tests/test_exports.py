@@ -65,6 +65,11 @@ def make_ranking(regions, seed=0):
     return Ranking(order, importance)
 
 
+def make_frequency(regions):
+    """Twelfths: more than three decimals."""
+    return np.arange(len(regions)) % 12 / 12
+
+
 def make_curve():
     return [
         CurvePoint(
@@ -84,7 +89,9 @@ def make_curve():
 def frame_of(data, patch=None):
     regions = patchify(data, patch) if patch else nodalize(data)
     ranking = make_ranking(regions)
-    return deployment(make_plan(regions, ranking, 4), ranking, regions, data)
+    return deployment(
+        make_plan(regions, ranking, 4), ranking, make_frequency(regions), regions, data
+    )
 
 
 def write(target, data, *, patch=None, overwrite=False, extra_files=None):
@@ -94,6 +101,7 @@ def write(target, data, *, patch=None, overwrite=False, extra_files=None):
         target,
         plan=make_plan(regions, ranking, 4),
         ranking=ranking,
+        keep_frequency=make_frequency(regions),
         regions=regions,
         data=data,
         curve=make_curve(),
@@ -130,9 +138,13 @@ def test_ranking_csv_is_the_order_with_the_decision():
     data = make_sensor_data()
     regions = nodalize(data)
     ranking = make_ranking(regions)
-    content = ranking_csv(deployment(make_plan(regions, ranking, 4), ranking, regions, data))
+    content = ranking_csv(
+        deployment(make_plan(regions, ranking, 4), ranking, make_frequency(regions), regions, data)
+    )
     rows = rows_of(content)
-    assert list(rows[0]) == ["rank", "sensor", "decision", "importance", "latitude", "longitude"]
+    assert list(rows[0]) == [
+        *("rank", "sensor", "decision", "importance", "latitude", "longitude", "keep_frequency")
+    ]
     assert [row["rank"] for row in rows] == [str(i) for i in range(1, 13)]
     assert [row["sensor"] for row in rows] == [data.sensors[i] for i in ranking.order]
     assert [row["decision"] for row in rows] == ["keep"] * 4 + ["drop"] * 8
@@ -140,6 +152,8 @@ def test_ranking_csv_is_the_order_with_the_decision():
     assert float(rows[0]["latitude"]) == pytest.approx(data.geometry.positions[first, 0], abs=1e-7)
     assert float(rows[0]["longitude"]) == pytest.approx(data.geometry.positions[first, 1], abs=1e-7)
     assert rows[1]["importance"] == f"{ranking.importance[ranking.order[1]]:.6f}"
+    frequencies = [row["keep_frequency"] for row in rows]
+    assert frequencies == [f"{make_frequency(regions)[i]:.3f}" for i in ranking.order]
     assert b"\r" not in content
 
 
@@ -152,7 +166,7 @@ def test_ranking_csv_has_empty_cells_where_there_is_no_position():
 def test_planar_positions_stand_in_their_own_columns():
     frame = frame_of(planar(make_sensor_data(grid=(3, 4))))
     rows = rows_of(ranking_csv(frame))
-    assert list(rows[0])[4:] == ["latitude", "longitude", "y", "x"]
+    assert list(rows[0])[4:] == ["latitude", "longitude", "y", "x", "keep_frequency"]
     assert rows[0]["latitude"] == ""
     assert f"{float(rows[0]['y']):.4f}_{float(rows[0]['x']):.4f}" == rows[0]["sensor"]
 
@@ -160,10 +174,17 @@ def test_planar_positions_stand_in_their_own_columns():
 def test_attributes_follow_the_sensors_but_not_the_patches():
     data = make_sensor_data(grid=(4, 4))
     data = replace(
-        data, attributes={"code": tuple(f"0{i}" for i in range(16)), "Rank": (None,) * 16}
+        data,
+        attributes={
+            "code": tuple(f"0{i}" for i in range(16)),
+            "Rank": (None,) * 16,
+            "keep_frequency": (1,) * 16,
+        },
     )
     frame = frame_of(data)
-    assert list(frame.columns)[-3:] == ["code", "Rank_", "geometry"]
+    assert list(frame.columns)[-5:] == [
+        *("keep_frequency", "code", "Rank_", "keep_frequency_", "geometry")
+    ]
     assert [int(code) for code in frame["code"]] == [data.sensors.index(s) for s in frame["sensor"]]
     assert "code" not in frame_of(data, (2, 2)).columns
 
@@ -201,7 +222,8 @@ def test_geojson_follows_the_standard(grid, patch):
     properties = [feature["properties"] for feature in collection["features"]]
     assert [p["rank"] for p in properties] == list(range(1, len(frame) + 1))
     assert [p["decision"] for p in properties] == frame["decision"].tolist()
-    assert set(properties[0]) == {"sensor", "rank", "decision", "importance"}
+    assert set(properties[0]) == {*("sensor", "rank", "decision", "importance", "keep_frequency")}
+    assert [p["keep_frequency"] for p in properties] == frame["keep_frequency"].tolist()
 
 
 def test_points_are_longitude_first_at_the_sensor_of_the_name():

@@ -9,7 +9,15 @@ import pytest
 from factories import make_sensor_data
 from matplotlib.image import imread
 from test_cli_curve import make_points, make_record
-from test_exports import make_curve, make_plan, make_ranking, planar, shifted, write
+from test_exports import (
+    make_curve,
+    make_frequency,
+    make_plan,
+    make_ranking,
+    planar,
+    shifted,
+    write,
+)
 
 from sensorplan.exports.curve_figure import curve_png, methods_png
 from sensorplan.exports.map_figure import map_png
@@ -23,7 +31,7 @@ def draw_map(data, patch=None, budget=4, ranking=None):
     regions = patchify(data, patch) if patch else nodalize(data)
     ranking = ranking or make_ranking(regions)
     plan = make_plan(regions, ranking, budget)
-    return pixels(map_png(deployment(plan, ranking, regions, data), plan))
+    return pixels(map_png(deployment(plan, ranking, make_frequency(regions), regions, data), plan))
 
 
 def pixels(png):

@@ -80,6 +80,18 @@ def test_csv_of_points_is_the_ranking(plan_folder, tmp_path):
     assert (tmp_path / "map.csv").read_bytes() == (plan_folder / "ranking.csv").read_bytes()
 
 
+@pytest.mark.parametrize("format", ["geojson", "gpkg", "csv", "png"])
+def test_a_plan_from_before_the_keep_frequency_is_read(plan_folder, tmp_path, format):
+    table = pd.read_csv(plan_folder / "ranking.csv").drop(columns="keep_frequency")
+    table.to_csv(plan_folder / "ranking.csv", index=False)
+    places = json.loads((plan_folder / "deployment.geojson").read_bytes())
+    for feature in places["features"]:
+        del feature["properties"]["keep_frequency"]
+    (plan_folder / "deployment.geojson").write_text(json.dumps(places))
+    export_map(plan_folder, tmp_path / f"map.{format}", format)
+    assert "keep_frequency" not in read_deployment(plan_folder)
+
+
 @pytest.mark.parametrize(("sparsity", "kept"), [(0.0, 12), (0.25, 9), (0.9, 1), (0.999, 1)])
 def test_the_ranking_can_be_cut_elsewhere(plan_folder, tmp_path, sparsity, kept):
     export_map(plan_folder, tmp_path / "map.geojson", sparsity=sparsity)

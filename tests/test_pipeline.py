@@ -27,7 +27,7 @@ FILES = {
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
-    *("curve", "write"),
+    *("resample the history", "curve", "write"),
 ]
 
 
@@ -144,6 +144,10 @@ def test_the_files_agree(fitted):
     assert [row["decision"] for row in ranking] == ["keep"] * 3 + ["drop"] * 5
     importance = [float(row["importance"]) for row in ranking]
     assert importance == sorted(importance, reverse=True)
+    frequency = [float(row["keep_frequency"]) for row in ranking]
+    assert sum(frequency) == pytest.approx(3, abs=5e-3)
+    assert (plan.stability.resamples, plan.stability.block) == (200, 6)
+    assert plan.stability.mean_kept == pytest.approx(np.mean(frequency[:3]), abs=1e-3)
     assert float(ranking[0]["latitude"]) == pytest.approx(
         result.regions.positions[result.ranking.order[0], 0], abs=1e-4
     )

@@ -11,7 +11,7 @@ from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.plan import PLAN_FILE, CurvePoint, Plan, Ranking
 from sensorplan.regions import Regions
-from sensorplan.sensors import SensorData
+from sensorplan.sensors import Floats, SensorData
 
 
 def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None:
@@ -45,6 +45,7 @@ def write_plan(
     *,
     plan: Plan,
     ranking: Ranking,
+    keep_frequency: Floats,
     regions: Regions,
     data: SensorData,
     curve: Sequence[CurvePoint],
@@ -57,6 +58,7 @@ def write_plan(
         folder: Where; missing folders above it are made.
         plan: The plan.
         ranking: The order of the regions that the plan cuts.
+        keep_frequency: ``[region]`` share of the resampled histories that keep it.
         regions: The regions.
         data: The history they come from.
         curve: Points of accuracy against sparsity; may be empty.
@@ -70,7 +72,7 @@ def write_plan(
         OutputError: The target is not allowed (`check_target`), or the system refused to write.
     """
     check_target(folder, overwrite)
-    frame = deployment(plan, ranking, regions, data)
+    frame = deployment(plan, ranking, keep_frequency, regions, data)
     files = {
         "ranking.csv": ranking_csv(frame),
         PLAN_FILE: plan.to_json(),

@@ -10,23 +10,32 @@ import pandas as pd
 from sensorplan.exports.shapes import decimals, region_shapes
 from sensorplan.plan import CurvePoint, Plan, Ranking
 from sensorplan.regions import Regions
-from sensorplan.sensors import SensorData
+from sensorplan.sensors import Floats, SensorData
 
 PROPERTIES = ("rank", "sensor", "decision", "importance")
 COORDINATES = ("latitude", "longitude", "y", "x")
-_TAKEN = {*PROPERTIES, *COORDINATES, "geometry", "wkt", "fid", "geom"}
+FREQUENCY = "keep_frequency"
+_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, "geometry", "wkt", "fid", "geom"}
 
 
 def deployment(
-    plan: Plan, ranking: Ranking, regions: Regions, data: SensorData
+    plan: Plan, ranking: Ranking, keep_frequency: Floats, regions: Regions, data: SensorData
 ) -> gpd.GeoDataFrame:
     """The regions of a plan as a table, best first.
+
+    Args:
+        plan: The plan.
+        ranking: The order of the regions that the plan cuts.
+        keep_frequency: ``[region]`` share of the resampled histories that keep it.
+        regions: The regions.
+        data: The history they come from.
 
     Returns:
         One row a region: ``rank`` from 1, ``sensor`` (the region's name), ``decision`` (``keep`` or
         ``drop``), ``importance``, ``latitude`` and ``longitude`` in degrees (NaN without a position
-        on the earth), for planar data ``y`` and ``x`` in the file's unit, the sensors' attributes
-        (none of patches), and ``geometry``. The CRS is None for planar data or no positions.
+        on the earth), for planar data ``y`` and ``x`` in the file's unit, ``keep_frequency``, the
+        sensors' attributes (none of patches), and ``geometry``. The CRS is None for planar data or
+        no positions.
     """
     order = ranking.order
     kept = set(plan.kept)
@@ -37,6 +46,7 @@ def deployment(
         "decision": ["keep" if name in kept else "drop" for name in names],
         "importance": np.round(ranking.importance[order].astype(float), 6),
         **{name: column[order] for name, column in _positions(regions, data).items()},
+        FREQUENCY: np.round(keep_frequency[order].astype(float), 3),
         **{name: [column[i] for i in order] for name, column in _attributes(regions, data).items()},
     }
     shapes = region_shapes(regions, data.geometry)[order]
@@ -70,6 +80,8 @@ def ranking_csv(frame: gpd.GeoDataFrame) -> bytes:
     """`ranking.csv` from the table of a plan's regions; the same table gives the same bytes."""
     table = pd.DataFrame(frame.drop(columns="geometry"))
     table["importance"] = table["importance"].map("{:.6f}".format)
+    if FREQUENCY in table and pd.api.types.is_float_dtype(table[FREQUENCY]):  # not in older plans
+        table[FREQUENCY] = table[FREQUENCY].map("{:.3f}".format)
     return table.to_csv(index=False, lineterminator="\n").encode()
 
 

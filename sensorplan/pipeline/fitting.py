@@ -12,7 +12,8 @@ from sensorplan.pipeline.budgeting import knee_notes, knee_within
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
-from sensorplan.plan import CurvePoint, Plan, Ranking
+from sensorplan.pipeline.stability import resample_plan, stability_note
+from sensorplan.plan import CurvePoint, Plan, Ranking, Stability
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
@@ -67,20 +68,24 @@ def fit(
         prepared = replace(prepared, budget=knee.budget)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
+    frequency, stability = resample_plan(prepared, trained.ranking, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
             trainer, trained.ranking, recipe.mask.method, evidence.all_sensors, done
         )
 
     windows = trainer.windows
-    notes = () if max_loss is None else knee_notes(max_loss, evidence.metrics)
-    plan = _plan(recipe, data, regions, windows, trained, evidence, notes, stage.seconds)
+    notes = stability_note(stability, frequency, trained.ranking, prepared.budget, regions.names)
+    if max_loss is not None:
+        notes += knee_notes(max_loss, evidence.metrics)
+    plan = _plan(recipe, data, regions, windows, trained, evidence, stability, notes, stage.seconds)
     written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):
         warnings = write_plan(
             folder,
             plan=plan,
             ranking=trained.ranking,
+            keep_frequency=frequency,
             regions=regions,
             data=data,
             curve=curve,
@@ -101,6 +106,7 @@ def _plan(
     windows: Windows,
     trained: MaskTraining,
     evidence: Evidence,
+    stability: Stability,
     notes: Sequence[str],
     timings: dict[str, float],
 ) -> Plan:
@@ -125,6 +131,7 @@ def _plan(
         ),
         candidates=trained.candidates,
         candidate_loss=trained.loss,
+        stability=stability,
         timings=timings,
         versions=versions(),
         settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),

@@ -6,12 +6,15 @@ DynST trains its mask with the forecaster; every other ranker is a function of t
 
 from sensorplan.rankers.backward import rank_by_backward_elimination
 from sensorplan.rankers.dynst import (
+    MASK_RESAMPLES,
     OWN,
     MaskTraining,
     best_of,
+    mask_frequency,
     masks_along,
     path_steps,
     rank_by_dynst,
+    windows_probed,
 )
 from sensorplan.rankers.facility_location import rank_by_facility_location
 from sensorplan.rankers.forecast_aware import rank_by_forecast
@@ -22,6 +25,7 @@ from sensorplan.rankers.posterior_variance import rank_by_posterior_variance
 from sensorplan.rankers.qr_pivoting import rank_by_qr
 from sensorplan.rankers.random_order import rank_at_random
 from sensorplan.rankers.removal_bias import rank_by_removal_bias
+from sensorplan.rankers.resampling import ranker_frequency
 from sensorplan.rankers.variance import rank_by_variance
 from sensorplan.rankers.virtual_force import rank_by_virtual_force
 from sensorplan.rankers.voronoi import rank_by_voronoi
@@ -43,6 +47,7 @@ RANKERS: dict[str, Ranker] = {
 }
 
 __all__ = [
+    "MASK_RESAMPLES",
     "OWN",
     "RANDOM",
     "RANKERS",
@@ -51,7 +56,10 @@ __all__ = [
     "Ranker",
     "best_of",
     "make_history",
+    "mask_frequency",
     "masks_along",
     "path_steps",
     "rank_by_dynst",
+    "ranker_frequency",
+    "windows_probed",
 ]

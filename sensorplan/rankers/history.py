@@ -106,6 +106,29 @@ def make_history(windows: Windows, *, geographic: bool, seed: int) -> History:
     )
 
 
+def draw_blocks(length: int, block: int, rng: np.random.Generator) -> Ints:
+    """``[length]`` indices in blocks of consecutive ones, each block drawn with replacement.
+
+    The last block is cut where the length is reached (moving-block bootstrap, Künsch 1989, doi
+    10.1214/aos/1176347265).
+    """
+    first = rng.integers(0, length - block + 1, -(-length // block))
+    indices: Ints = (first[:, None] + np.arange(block)).reshape(-1)[:length]
+    return indices
+
+
+def resample(history: History, block: int, rng: np.random.Generator) -> History:
+    """A history as long, of blocks of consecutive steps drawn with replacement.
+
+    Args:
+        history: Where the blocks come from.
+        block: Steps in a block, at most those of the history.
+        rng: Draws them.
+    """
+    steps = draw_blocks(len(history.anomalies), block, rng)
+    return replace(history, anomalies=history.anomalies[steps], valid=history.valid[steps])
+
+
 def observed_first(choose: Callable[[History], tuple[Ints, Floats]]) -> Ranker:
     """Make a ranker of a function that orders regions which were all observed.
 

@@ -16,10 +16,11 @@ from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
 from sensorplan.rankers.dynst.moves import first_observed, keep_better, prune, swap
+from sensorplan.rankers.dynst.probing import windows_probed
 from sensorplan.rankers.dynst.search import OWN
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools
-from sensorplan.training import Trainer, fitting_windows
+from sensorplan.training import Trainer
 
 LARGEST_CUT = 0.6  # share kept of the regions in one pruning, at the least
 JURY_SHARE = 4  # a probe has so many times the windows that decide between candidates
@@ -55,7 +56,7 @@ def masks_along(
     wanted = set(_wanted(int(observed.sum()), budgets))
     trained: dict[int, Bools] = {int(observed.sum()): observed}
     mask = observed
-    probed = settings.probe or fitting_windows(256, len(observed), 64)
+    probed = windows_probed(settings, len(observed))
 
     def masks(batch: int) -> Tensor:
         """Half of the batch sees the mask as it is, half random masks of all sizes."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools, Floats, Ints
-from sensorplan.training import Trainer
+from sensorplan.training import Trainer, fitting_windows
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
 VALIDATION_WEIGHT = 0.5  # of a validation window, beside a training window
@@ -35,6 +36,11 @@ class Stretch:
 
     starts: Ints
     weight: float
+
+
+def windows_probed(settings: MaskSettings, regions: int) -> int:
+    """Windows that a gradient is averaged over: as set, or what suits the number of regions."""
+    return settings.probe or fitting_windows(256, regions, 64)
 
 
 def draw_stretches(trainer: Trainer, windows: int) -> list[Stretch]:

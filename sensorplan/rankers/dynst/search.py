@@ -19,10 +19,11 @@ from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
 from sensorplan.rankers.dynst.moves import first_observed, keep_better, prune, swap
+from sensorplan.rankers.dynst.probing import windows_probed
 from sensorplan.rankers.dynst.reading_off import eliminate, grow_back, importance_along
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools
-from sensorplan.training import Trainer, fitting_windows
+from sensorplan.training import Trainer
 
 OWN = "dynst"  # among the candidates, the trained mask
 
@@ -72,7 +73,7 @@ def rank_by_dynst(
     regions, kept = int(observed.sum()), min(budget, int(observed.sum()))
     sizes = masking.budgets(regions, kept, settings.rounds) + [kept] * settings.refinements
     mask = observed
-    probed = settings.probe or fitting_windows(256, len(observed), 64)
+    probed = windows_probed(settings, len(observed))
     settled: list[Bools] = []  # masks since the last pruning
 
     def masks(batch: int) -> Tensor:
