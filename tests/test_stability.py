@@ -96,6 +96,30 @@ def test_regions_that_a_resample_does_not_observe_are_no_trouble(name):
     assert frequency[8] < 0.2
 
 
+@pytest.mark.parametrize("name", RANKERS)
+def test_a_history_of_one_short_stretch_is_drawn_until_it_is_seen(name):
+    history = make_history_of(6)
+    valid = np.zeros_like(history.valid)
+    valid[100:103] = True
+    valid[:, 0] = True
+    positions = history.positions.copy()
+    positions[0] = np.nan
+    for part in (valid, valid & (np.arange(6) > 0)[:, None]):
+        sparse = replace(
+            history, valid=part, anomalies=history.anomalies * part, positions=positions
+        )
+        assert ranker_frequency(RANKERS[name], sparse, 2, 6, 20).sum() == pytest.approx(2)
+
+
+def test_located_regions_that_are_never_observed_are_not_waited_for():
+    history = make_history_of(6)
+    valid = history.valid & (np.arange(6) < 1)[:, None]
+    positions = np.where(np.arange(6)[:, None] < 1, np.nan, history.positions)
+    sparse = replace(history, valid=valid, anomalies=history.anomalies * valid, positions=positions)
+    frequency = ranker_frequency(RANKERS["variance"], sparse, 1, 6, 5)
+    np.testing.assert_array_equal(frequency, np.arange(6) < 1)
+
+
 def test_drivers_far_ahead_are_always_kept():
     def change(values):
         values[:, :3] *= 5

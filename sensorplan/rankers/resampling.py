@@ -30,6 +30,18 @@ def ranker_frequency(
     rng = np.random.default_rng([history.seed, STREAM])
     frequency = np.zeros(history.regions)
     for number in range(1, resamples + 1):
-        drawn = replace(resample(history, block, rng), seed=history.seed + number)
-        frequency += ranker(drawn).keep(budget)
+        drawn = _resample_something(history, block, rng)
+        frequency += ranker(replace(drawn, seed=history.seed + number)).keep(budget)
     return frequency / resamples
+
+
+def _resample_something(history: History, block: int, rng: np.random.Generator) -> History:
+    """A resampled history in which a region is observed, one with a position if there are any."""
+    wanted = history.observed
+    if history.positions is not None:
+        located = wanted & np.isfinite(history.positions).all(axis=1)
+        wanted = located if located.any() else wanted
+    drawn = resample(history, block, rng)
+    while not drawn.observed[wanted].any():
+        drawn = resample(history, block, rng)
+    return drawn
