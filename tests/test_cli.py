@@ -302,8 +302,8 @@ def test_the_table_of_compare(pipeline):
     result = run("compare", "data[/x].nc", env={"COLUMNS": "80"})
     assert result.exit_code == 0
     assert " ".join(result.stdout.split()).startswith(
-        "Judged 2 methods on 70 sensors of x]: 2 folds, 1 seed, 1,287 test windows. "
-        "RMSE / RMSE from all sensors, judge ridge:"
+        "Judged 2 methods on 70 sensors of x]: 2 folds, 1 seed, 1,287 test windows "
+        "of 7 steps back and 3 ahead. RMSE / RMSE from all sensors, judge ridge:"
     )
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
@@ -314,7 +314,7 @@ def test_the_table_of_compare(pipeline):
     text = " ".join(result.stdout.split())
     assert "= tied with it: not worse by more than 0.5 %" in text
     assert "in 2 comparisons: better in 1, tied in 1, worse in 0." in text
-    assert "among its plans: 3 of 4; the others are of challengers (k[-c] 1)." in text
+    assert "In 3 of 4 plans it refined its own mask, else that of another method (k[-c] 1)." in text
     assert "data[/x].compare" in text
     assert result.stderr == "Warning: k-centre is left out: needs [positions]\n"
 

@@ -54,14 +54,24 @@ def make_points(highs):
     ],
 )
 def test_the_knee_is_the_last_before_the_first_that_is_out(highs, sparsity):
-    found = find_knee(make_points(highs)[::-1], 0.05)
+    found = find_knee(make_points(highs)[::-1], 0.05, 1000)
     assert (found and found.sparsity) == sparsity
+
+
+def test_to_switch_nothing_off_is_no_knee():
+    """In a small network the first sparsities keep every region."""
+    everything, one_off = make_points([1.0, 1.2])
+    everything = everything.model_copy(update={"budget": 10})
+    for high, expected in ((1.2, None), (1.04, 9)):
+        one_off = one_off.model_copy(update={"budget": 9, "ci_high": high})
+        knee = find_knee([everything, one_off], 0.05, 10)
+        assert (knee and knee.budget) == expected
 
 
 @given(st.lists(st.floats(0.9, 1.5), max_size=19), st.floats(0.01, 0.5))
 def test_a_larger_loss_never_allows_less(highs, loss):
     points = make_points(highs)
-    tight, loose = (find_knee(points, share) for share in (loss, loss + 0.1))
+    tight, loose = (find_knee(points, share, 1000) for share in (loss, loss + 0.1))
     assert (tight.sparsity if tight else 0) <= (loose.sparsity if loose else 0)
 
 

@@ -10,9 +10,9 @@ from sensorplan import pipeline
 from sensorplan.errors import ConstraintError, OutputError
 from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.exports import files
-from sensorplan.pipeline import curving, draw_curve, fit, inspect
+from sensorplan.pipeline import budgeting, curving, draw_curve, fit, inspect
 from sensorplan.pipeline.budgeting import knee_notes
-from sensorplan.plan import CurveRecord, Metrics, Plan, Score, budget_at
+from sensorplan.plan import CurvePoint, CurveRecord, Metrics, Plan, Score, budget_at
 from sensorplan.rankers import RANKERS
 from sensorplan.recipe import load_recipe, override
 
@@ -145,7 +145,7 @@ def test_patches_and_a_region_that_was_never_seen(tmp_path):
 
 def test_a_curve_without_a_knee(drawn, tmp_path, monkeypatch):
     _, _, recipe = drawn
-    monkeypatch.setattr(curving, "find_knee", lambda points, max_loss: None)
+    monkeypatch.setattr(curving, "find_knee", lambda points, max_loss, regions: None)
     result = draw_curve(recipe, max_loss=1e-6, out=tmp_path / "c")
     assert json.loads((result.folder / "curve.json").read_bytes())["knee"] is None
 
@@ -219,7 +219,7 @@ def test_fit_within_a_loss_plans_at_the_knee(tmp_path, method):
 
 
 def test_a_loss_that_no_plan_meets(tmp_path, monkeypatch):
-    monkeypatch.setattr("sensorplan.pipeline.budgeting.find_knee", lambda points, max_loss: None)
+    monkeypatch.setattr(budgeting, "find_knee", lambda points, max_loss, regions: None)
     path = write_stations(tmp_path / "net.nc", nodes=30, change=None)
     recipe = quick(path, mask={"max_loss": 1e-6})
     expected = (
@@ -238,8 +238,18 @@ def test_a_plan_over_the_loss_says_so():
         rmse_ratio=1.04,
         value_kept=None,
     )
-    assert len(knee_notes(0.05, metrics)) == 1
-    over = knee_notes(0.03, metrics)
+    knee = CurvePoint(
+        **dict.fromkeys(("rmse", "mae"), 1),
+        method="dynst",
+        sparsity=0.2,
+        budget=8,
+        rmse_ratio=1.01,
+        ci_low=0.98,
+        ci_high=1.03,
+    )
+    (note,) = knee_notes(0.05, knee, metrics)
+    assert "the curve of learned plans loses 1.0 % (-2.0 to 3.0 %)" in note
+    over = knee_notes(0.03, knee, metrics)
     assert "the plan loses 4.0 %, more than the 3 % asked for" in over[1]
 
 

@@ -17,6 +17,7 @@ from sensorplan.evaluation.evidence import _warnings
 from sensorplan.plan import Metrics, Ranking, Score, budget_at
 from sensorplan.recipe import TrainingSettings
 from sensorplan.training import Trainer
+from sensorplan.windows import Split
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
 CASES = pytest.mark.parametrize(
@@ -214,7 +215,15 @@ def test_evidence(trainer):
         lambda batch: found.compact(batch.history[:, :3], batch.seen[:, :3], batch.calendar),
     )
     assert compact.rmse == pytest.approx(metrics.plan.rmse)
-    assert found.warnings == tuple(_warnings(metrics, 0.0, len(windows.split.train)))
+    assert found.warnings == tuple(_warnings(metrics, 0.0, windows.split))
+
+
+def test_a_plan_of_all_sensors_loses_nothing():
+    trainer = make_trainer(make_sensor_data(calendar=None))
+    trainer.settings = trainer.settings.model_copy(update={"fine_tune": 3})
+    found = gather_evidence(trainer, np.ones(12, bool), 0.0, "K").metrics
+    assert found.rmse_ratio == 1
+    assert found.plan == found.all_sensors
 
 
 def test_without_fine_tuning_the_shared_forecaster_and_theta_are_scored():
@@ -251,7 +260,12 @@ def test_fine_tuning_never_ends_worse_on_validation(trainer):
     assert len(windows.split.validation) > 1
 
 
-def warn(oscillation=0.0, windows=1000, **scores):
+def make_split(windows, test):
+    starts = [np.arange(count) for count in (windows, 50, test)]
+    return Split(6, 4, (windows + 9, windows + 68), *starts)
+
+
+def warn(oscillation=0.0, windows=1000, test=100, **scores):
     rmse = {"all_sensors": 5.0, "plan": 5.5, "persistence": 9.0, "climatology": 10.0, **scores}
     metrics = Metrics(
         **{name: Score(rmse=value, mae=value) for name, value in rmse.items()},
@@ -259,7 +273,7 @@ def warn(oscillation=0.0, windows=1000, **scores):
         rmse_ratio=rmse["plan"] / rmse["all_sensors"],
         value_kept=None,
     )
-    return _warnings(metrics, oscillation, windows)
+    return _warnings(metrics, oscillation, make_split(windows, test))
 
 
 def test_a_good_plan_has_no_warning():
@@ -272,7 +286,7 @@ def test_a_good_plan_has_no_warning():
         (
             {"all_sensors": 9.3, "plan": 9.4, "persistence": 12},
             {"all_sensors": 8.9},
-            ["add little to the calendar", "by 7.0 %"],
+            ["add little to the calendar", "by -7.0 %"],
         ),
         (
             {"all_sensors": 8.0, "plan": 8, "persistence": 7.5},
@@ -282,6 +296,7 @@ def test_a_good_plan_has_no_warning():
         ({"plan": 6.5}, {"plan": 6.2}, ["1.30 times that of all sensors", "keep more sensors"]),
         ({"oscillation": 0.25}, {"oscillation": 0.1}, ["did not settle", "25 %", "uncertain"]),
         ({"windows": 99}, {"windows": 100}, ["history is short", "99 training windows"]),
+        ({"test": 39}, {"test": 40}, ["test stretch is short: 39 windows, 3.9 of them"]),
     ],
 )
 def test_each_warning_alone_and_its_limit(case, limit, parts):
@@ -293,13 +308,13 @@ def test_each_warning_alone_and_its_limit(case, limit, parts):
 def test_a_forecaster_worse_than_the_calendar():
     learned, little = warn(all_sensors=11.0, plan=11.0, persistence=12.0)
     assert "no better than 10 of the calendar alone" in learned
-    assert "by 0.0 %" in little
+    assert "by +10.0 %" in little
 
 
 def test_a_calendar_without_error():
     (learned, little) = warn(all_sensors=1.0, plan=1.0, climatology=0.0)
     assert "no better than 0 of the calendar alone" in learned
-    assert "by 0.0 %" in little
+    assert "by +0.0 %" in little
 
 
 # The neural judge

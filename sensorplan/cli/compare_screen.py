@@ -38,7 +38,7 @@ def comparison_lines(result: "ComparisonResult") -> RenderableType:
             f"{BEST} best of its column; {TIED} tied with it: not worse by more than {margin}, "
             "so far as the 95 % interval tells."
         ),
-        *(Text(line) for line in verdicts(comparison)),
+        *(Text(line) for line in [*verdicts(comparison), *doubtful_judges(comparison)]),
         "",
         whole(f"Tables: {result.folder} (compare.csv, by_lead.csv, by_sensor.csv, "),
         whole("        compare.json; figure: compare.png)"),
@@ -54,7 +54,8 @@ def judged(comparison: Comparison) -> str:
         f"Judged {_count(len(comparison.methods), 'method')} on {regions} {what} of "
         f"{stem_of(comparison.data.path)}: {_count(len(comparison.folds), 'fold')}, "
         f"{_count(len(comparison.seeds), 'seed')}, "
-        f"{_count(comparison.test_windows, 'test window')}."
+        f"{_count(comparison.test_windows, 'test window')} of {comparison.lookback} steps back and "
+        f"{comparison.horizon} ahead."
     )
 
 
@@ -69,8 +70,20 @@ def verdicts(comparison: Comparison) -> list[str]:
     return [
         f"DynST against the other methods, in {cases}: better in {found['win']}, "
         f"tied in {found['tie']}, worse in {found['loss']}.",
-        f"Masks that it trained itself among its plans: {masks.get(OWN, 0)} of "
-        f"{sum(masks.values())}{f'; the others are of challengers ({others})' if others else ''}.",
+        f"In {masks.get(OWN, 0)} of {_count(sum(masks.values()), 'plan')} it refined its own mask"
+        f"{f', else that of another method ({others})' if others else ''}.",
+    ]
+
+
+def doubtful_judges(comparison: Comparison) -> list[str]:
+    """Which judges forecast no better than the last value or the calendar, from all sensors."""
+    simple = min(comparison.persistence.rmse, comparison.climatology.rmse)
+    doubtful = [name for name, score in comparison.all_sensors.items() if score.rmse >= simple]
+    if not doubtful:
+        return []
+    return [
+        f"Judge {' and '.join(doubtful)}: from all sensors no better than the last value or the "
+        "calendar; do not rely on those verdicts."
     ]
 
 

@@ -89,8 +89,8 @@ def _contest(plan: Plan) -> list[Text]:
     )
     return [
         Text(
-            f"Of {len(plan.candidates)} candidates {first} was best before the test stretch: "
-            f"{own} to all sensors (next: {second} {other}); refined {refined}."
+            f"Of {len(plan.candidates)} candidates {first} was best on earlier time, with an error "
+            f"{own} to that of all sensors (next: {second} {other}); refined {refined}."
         )
     ]
 

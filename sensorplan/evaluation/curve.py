@@ -62,7 +62,8 @@ def plan_curve(
     windows, points = trainer.windows, []
     for number, sparsity in enumerate(sparsities, 1):
         budget = budget_at(sparsity, windows.regions)
-        cut = mask_errors(trainer, masks[budget])
+        mask = masks[budget]
+        cut = all_sensors if mask.all() else mask_errors(trainer, mask)
         points.append(_point(method, sparsity, budget, cut, all_sensors, windows.split.overlap))
         done(number)
     return points
@@ -143,20 +144,23 @@ def baseline_losses(
     return {name: loss(ranking) for name, ranking in rankings.items()}
 
 
-def find_knee(points: Sequence[CurvePoint], max_loss: float) -> CurvePoint | None:
+def find_knee(points: Sequence[CurvePoint], max_loss: float, regions: int) -> CurvePoint | None:
     """The sparsest point whose loss, and that of all denser points, is within bounds.
 
-    A loss is within bounds when the upper end of the ratio's interval is at most 1 + `max_loss`.
+    A loss is within bounds when the upper end of the ratio's interval is at most 1 + `max_loss`. A
+    point that in a small network keeps every region is none.
 
     Args:
         points: Of one method.
         max_loss: Share of the RMSE from all sensors.
+        regions: Number of regions.
 
     Returns:
         The point; None when even the densest is out of bounds.
     """
     knee = None
-    for point in sorted(points, key=lambda point: point.sparsity):
+    thinner = [point for point in points if point.budget < regions]
+    for point in sorted(thinner, key=lambda point: point.sparsity):
         if not point.ci_high <= 1 + max_loss:
             break
         knee = point

@@ -16,12 +16,13 @@ from sensorplan.metrics import Errors, value_kept
 from sensorplan.plan import Metrics
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
-from sensorplan.windows import Batch
+from sensorplan.windows import Batch, Split
 
 LITTLE = 0.1  # share of the calendar's error that all sensors must take away to be worth it
 FAR_WORSE = 1.25  # RMSE ratio
 UNSTEADY = 0.1  # share of the kept regions that change sides more than once
-FEW_WINDOWS = 100
+FEW_WINDOWS = 100  # of training
+FEW_APART = 4  # test windows that share no step
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         unit: Of the errors.
     """
     windows, test = trainer.windows, trainer.windows.split.test
-    everything = tuned_errors(trainer, np.ones(len(mask), bool))[0]
-    plan, compact = tuned_errors(trainer, mask)
+    everything, whole = tuned_errors(trainer, np.ones(len(mask), bool))
+    plan, compact = (everything, whole) if mask.all() else tuned_errors(trainer, mask)
     without = climatology_errors(windows, test)
     metrics = Metrics(
         all_sensors=score_of(everything),
@@ -68,10 +69,8 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         rmse_ratio=plan.rmse / everything.rmse,
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
     )
-    training_windows = len(windows.split.train)
-    return Evidence(
-        mask, metrics, everything, compact, tuple(_warnings(metrics, oscillation, training_windows))
-    )
+    warnings = _warnings(metrics, oscillation, windows.split)
+    return Evidence(mask, metrics, everything, compact, tuple(warnings))
 
 
 def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
@@ -93,7 +92,7 @@ def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
     return forecast_errors(windows, windows.split.test, forecast), compact
 
 
-def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> list[str]:
+def _warnings(metrics: Metrics, oscillation: float, split: Split) -> list[str]:
     warnings = forecaster_warnings(
         metrics.all_sensors.rmse, metrics.climatology.rmse, metrics.persistence.rmse, "plan"
     )
@@ -107,7 +106,7 @@ def _warnings(metrics: Metrics, oscillation: float, training_windows: int) -> li
             f"the mask did not settle: {100 * oscillation:.0f} % of the kept sensors changed sides "
             "more than once; their ranks are uncertain"
         )
-    return [*warnings, *history_warnings(training_windows)]
+    return [*warnings, *history_warnings(split)]
 
 
 def forecaster_warnings(
@@ -130,16 +129,25 @@ def forecaster_warnings(
             f"do not trust this {judged}"
         )
     if everything > (1 - LITTLE) * calendar:
-        share = max(0.0, 1 - everything / calendar) if calendar else 0.0
+        change = 100 * (everything / calendar - 1) if calendar else 0.0
         warnings.append(
-            f"the sensors add little to the calendar: all of them lower its RMSE by "
-            f"{100 * share:.1f} %; almost any plan will look good"
+            f"the sensors add little to the calendar: all of them change its RMSE by "
+            f"{change:+.1f} %; almost any plan will look good"
         )
     return warnings
 
 
-def history_warnings(training_windows: int) -> list[str]:
-    """A warning when there is little to learn from."""
-    if training_windows >= FEW_WINDOWS:
-        return []
-    return [f"the history is short: {training_windows} training windows; the ranking is uncertain"]
+def history_warnings(split: Split) -> list[str]:
+    """Warnings when there is little to learn from, or to judge on."""
+    warnings = []
+    if len(split.train) < FEW_WINDOWS:
+        warnings.append(
+            f"the history is short: {len(split.train)} training windows; the ranking is uncertain"
+        )
+    apart = len(split.test) / split.overlap
+    if apart < FEW_APART:
+        warnings.append(
+            f"the test stretch is short: {len(split.test)} windows, {apart:.1f} of them without "
+            "overlap; intervals are wide, and not to be relied on"
+        )
+    return warnings

@@ -27,7 +27,7 @@ from sensorplan.plan import budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
 from sensorplan.training import choose_device, prepare_torch
-from sensorplan.windows import make_windows, rolling_origins, split_record
+from sensorplan.windows import make_windows, rolling_origins, split_record, split_windows
 
 SPARSITIES = (0.4, 0.6, 0.8, 0.9)
 FOLDS, SEEDS = 3, 1
@@ -128,11 +128,19 @@ def compare_methods(
     with stage("read"):
         data, regions = read_regions(recipe)
         cuts = rolling_origins(data, recipe.window, folds)
-    budgets = {sparsity: budget_at(sparsity, len(regions)) for sparsity in sparsities}
+    budgets: dict[float, int] = {}
+    notes: list[str] = []
+    for sparsity in sparsities:
+        budget = budget_at(sparsity, len(regions))
+        if budget in budgets.values():
+            notes.append(f"sparsity {sparsity:g} keeps {budget} as one before does: left out")
+        else:
+            budgets[sparsity] = budget
     run_seeds = range(recipe.run.seed, recipe.run.seed + seeds)
 
     judged: list[Judged] = []
-    splits, notes = [], []
+    splits = []
+    whole = split_windows(data.time, recipe.window, data.source.path)
     for number, (history, window) in enumerate(cuts, 1):
         label = f"fold {number} of {folds}"
         with stage(f"{label}: windows"):
@@ -140,8 +148,16 @@ def compare_methods(
         fold = Fold(label, history, windows, recipe, budgets, judges, methods, run_seeds)
         judged.append(judge_fold(fold, stage))
         splits.append(split_record(history.time, windows.split))
-        doubtful = unobserved(regions, windows) + history_warnings(len(windows.split.train))
+        doubtful = unobserved(regions, windows) + history_warnings(windows.split)
         notes += [f"{label}: {note}" for note in doubtful]
+
+    shape = windows.split.lookback, windows.split.horizon
+    if shape != (whole.lookback, whole.horizon):
+        notes.append(
+            f"windows of {shape[0]} steps back and {shape[1]} ahead, as suits the shortest fold; "
+            f"fit takes {whole.lookback} and {whole.horizon}: fewer folds, or --lookback and "
+            "--horizon, make them the same"
+        )
 
     left_out = {name: why for result in judged for name, why in result.left_out.items()}
     errors = join_folds([result.errors for result in judged])
@@ -164,7 +180,7 @@ def compare_methods(
         data=data_record(data, regions),
         methods=tuple(name for name in methods if name not in left_out),
         left_out=left_out,
-        sparsities=tuple(sparsities),
+        sparsities=tuple(budgets),
         judges=tuple(judges),
         seeds=tuple(run_seeds),
         random_plans=RANDOM_PLANS,

@@ -112,7 +112,14 @@ def draw_curve(
     limit = [] if reason else _limit(prepared, budgets, stage)
     points = [*learned, *chance, *baseline, *limit]
     notes = [*left_out_notes(left_out), *([reason] if reason else [])]
-    record = _record(recipe, prepared, reference, find_knee(learned, max_loss), max_loss, losses)
+    record = _record(
+        recipe,
+        prepared,
+        reference,
+        find_knee(learned, max_loss, len(prepared.regions)),
+        max_loss,
+        losses,
+    )
     record = record.model_copy(
         update={"warnings": (*record.warnings, *notes), "timings": dict(stage.seconds)}
     )
@@ -159,7 +166,7 @@ def _record(
             *data.warnings,
             *unobserved(prepared.regions, windows),
             *forecaster_warnings(reference.rmse, calendar.rmse, carried.rmse, "curve"),
-            *history_warnings(len(split.train)),
+            *history_warnings(split),
         ),
         timings={},
         versions=versions(),

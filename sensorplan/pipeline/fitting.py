@@ -62,7 +62,7 @@ def fit(
     folder = out or default_folder(recipe)
     check_target(folder, overwrite)
     prepared = prepare(recipe, stage)
-    max_loss = recipe.mask.max_loss
+    max_loss, knee = recipe.mask.max_loss, None
     if max_loss is not None:
         knee = knee_within(max_loss, prepared, recipe, stage)
         prepared = replace(prepared, budget=knee.budget)
@@ -76,8 +76,13 @@ def fit(
 
     windows = trainer.windows
     notes = stability_note(stability, frequency, trained.ranking, prepared.budget, regions.names)
-    if max_loss is not None:
-        notes += knee_notes(max_loss, evidence.metrics)
+    if max_loss is not None and knee is not None:
+        notes += knee_notes(max_loss, knee, evidence.metrics)
+    if not trained.ranking.importance.any():
+        notes.append(
+            "importance is 0 throughout: on the validation windows no sensor lowers the loss, and "
+            "ranks tell nothing"
+        )
     plan = _plan(recipe, data, regions, windows, trained, evidence, stability, notes, stage.seconds)
     written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):

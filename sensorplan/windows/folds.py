@@ -34,7 +34,11 @@ def rolling_origins(
         )
     ends = [times - later * tested for later in range(folds - 1, -1, -1)]
     cut = [settings.model_copy(update={"test": tested / end}) for end in ends]
-    first = split_windows(data.time.until(ends[0]), cut[0], data.source.path)
+    shortest = f"{data.source.path}, fold 1 of {folds}" if folds > 1 else data.source.path
+    try:
+        first = split_windows(data.time.until(ends[0]), cut[0], shortest)
+    except DataError as error:
+        raise DataError(f"{error}, or fewer folds" if folds > 1 else str(error)) from error
     shape = {"lookback": first.lookback, "horizon": first.horizon}
     return [
         (data.until(end), window.model_copy(update=shape))
