@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr
 
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch
@@ -25,18 +25,24 @@ class LinearForecast:
     Attributes:
         mask: ``[region]`` the kept ones.
         channels: Channels of a region.
-        weights: ``[feature, target]``.
+        axes: ``[feature, direction]`` orthonormal, where there are more features than windows; else
+            None, and the features themselves are the directions.
+        weights: ``[direction, target]``.
         intercept: ``[target]``.
     """
 
     mask: Bools
     channels: int
+    axes: Floats | None
     weights: Floats
     intercept: Floats
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """``[batch, region, horizon * channel]`` standardised anomalies."""
-        forecast = lag_features(batch, self.mask, self.channels) @ self.weights + self.intercept
+        inputs = lag_features(batch, self.mask, self.channels)
+        if self.axes is not None:
+            inputs = inputs @ self.axes
+        forecast = inputs @ self.weights + self.intercept
         return torch.from_numpy(forecast).to(batch.future).view_as(batch.future)
 
 
@@ -88,16 +94,23 @@ class RidgeTraining:
 
 
 class RidgePath:
-    """Ridge regressions of every target on the lag features of kept regions, for any penalty."""
+    """Ridge regressions of every target on the lag features of kept regions, for any penalty.
+
+    With more features than windows the weights lie in the span of the windows, and are found there:
+    the same regression, for far less work.
+    """
 
     def __init__(self, training: RidgeTraining, mask: Bools) -> None:
         self._mask, self._channels = mask, training.channels
         inputs = training.features[:, :, mask].reshape(len(training.features), -1)
-        self._fit = RidgeFit(inputs, training.targets)
+        self._axes = qr(inputs.T, mode="economic")[0] if inputs.shape[1] > len(inputs) else None
+        self._fit = RidgeFit(
+            inputs if self._axes is None else inputs @ self._axes, training.targets
+        )
 
     def at(self, penalty: float) -> LinearForecast:
         """The regression with this penalty on the squared weights."""
-        return LinearForecast(self._mask, self._channels, *self._fit.at(penalty))
+        return LinearForecast(self._mask, self._channels, self._axes, *self._fit.at(penalty))
 
 
 class RidgeFit:

@@ -35,6 +35,8 @@ def test_every_target_is_fitted_on_the_windows_that_observed_it(count):
     inputs = lag_features(batch, mask, 1)
     targets, valid = batch.future.flatten(1).double().numpy(), batch.valid.flatten(1).numpy()
     fitted = RidgePath(RidgeTraining(batch, 1), mask).at(5.0)
+    assert (fitted.axes is None) == (count > inputs.shape[1])
+    found = fitted.weights if fitted.axes is None else fitted.axes @ fitted.weights
     for target in range(targets.shape[1]):
         rows = valid[:, target]
         if rows.sum() < 2:
@@ -44,7 +46,7 @@ def test_every_target_is_fitted_on_the_windows_that_observed_it(count):
         weights = np.linalg.solve(
             centred.T @ centred + 5 * np.eye(x.shape[1]), centred.T @ (y - y.mean())
         )
-        np.testing.assert_allclose(fitted.weights[:, target], weights, atol=1e-6)
+        np.testing.assert_allclose(found[:, target], weights, atol=1e-6)
         expected = y.mean() - x.mean(0) @ weights
         assert fitted.intercept[target] == pytest.approx(expected, abs=1e-6)
 
