@@ -206,7 +206,7 @@ def test_fit_within_a_loss_plans_at_the_knee(tmp_path, method):
     searched = ["train masks", "judge plans"] if method == "dynst" else ["judge plans"]
     learned = [stage for stage in STAGES if method == "dynst" or stage != "train mask"]
     assert list(dict.fromkeys(told)) == [*learned[:3], *searched, *learned[3:]]
-    assert [w for w in plan.warnings if "within 90 % on the same test stretch" in w]
+    assert [w for w in plan.warnings if "for a loss within 90 %, where the curve" in w]
     mask = plan.settings["mask"]
     assert mask["budget"] == plan.budget
     assert not {"sparsity", "max_loss"} & mask.keys()
