@@ -15,7 +15,7 @@ from sensorplan.training import Trainer, fitting_windows
 
 SPARSITIES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 FINE_SPARSITIES = tuple(round(0.05 * k, 2) for k in range(1, 20))
-PROBED = 256  # training and validation windows that tell baselines apart
+PROBED = 64  # training and validation windows that tell baselines apart
 
 LIMIT = "limit"  # a method of a curve
 
