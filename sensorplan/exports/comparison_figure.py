@@ -98,9 +98,11 @@ def _looks(comparison: Comparison) -> dict[str, _Look]:
 def _draw_judge(axes: Axes, rows: Sequence[MethodRow], looks: dict[str, _Look]) -> None:
     methods = best_methods(tuple(rows), rows[0].judge)
     rival = next((name for name in methods if name not in (OWN, RANDOM)), None)
-    for method in methods:
+    alone = len({row.sparsity for row in rows}) == 1
+    for place, method in enumerate(methods):
         points = sorted((r for r in rows if r.method == method), key=lambda r: r.sparsity)
-        percent = [100 * point.sparsity for point in points]
+        aside = place - (len(methods) - 1) / 2 if alone else 0  # else all lie on one line
+        percent = [100 * point.sparsity + aside for point in points]
         ratio = [point.rmse_ratio for point in points]
         look = looks.get(method)
         if look is None:
@@ -122,6 +124,9 @@ def _draw_judge(axes: Axes, rows: Sequence[MethodRow], looks: dict[str, _Look]) 
     axes.axhline(1, color="black", lw=1, zorder=2)
     axes.grid(alpha=0.3)
     axes.set_xlabel("sensors switched off (%)")
+    if alone:
+        axes.set_xticks([100 * rows[0].sparsity])
+    axes.ticklabel_format(axis="y", useOffset=False)
 
 
 def _draw_band(
