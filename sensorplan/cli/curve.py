@@ -54,13 +54,7 @@ def curve(
     settings = options.build_recipe(
         recipe,
         select,
-        data={
-            "path": data,
-            "variable": variable,
-            "missing": missing,
-            "resample": resample,
-            "stations": stations,
-        },
+        data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         run={"seed": seed, "device": device},
     )

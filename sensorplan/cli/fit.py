@@ -36,13 +36,7 @@ def fit(
     settings = options.build_recipe(
         recipe,
         select,
-        data={
-            "path": data,
-            "variable": variable,
-            "missing": missing,
-            "resample": resample,
-            "stations": stations,
-        },
+        data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         mask={
             "sparsity": sparsity,

@@ -25,13 +25,7 @@ def inspect(
     settings = options.build_recipe(
         recipe,
         select,
-        data={
-            "path": data,
-            "variable": variable,
-            "missing": missing,
-            "resample": resample,
-            "stations": stations,
-        },
+        data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
     )
     from sensorplan.cli import screen

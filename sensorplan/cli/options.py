@@ -136,6 +136,23 @@ def parse_share(text: str | None, option: str) -> float | None:
     return share
 
 
+def data_section(
+    path: list[str] | None,
+    variable: list[str] | None,
+    missing: list[float] | None,
+    resample: str | None,
+    stations: str | None,
+) -> dict[str, object]:
+    """The options of what to read, as `build_recipe` takes them."""
+    return {
+        "path": path,
+        "variable": variable,
+        "missing": missing,
+        "resample": resample,
+        "stations": stations,
+    }
+
+
 def _parse_select(pairs: list[str]) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
     for name, sign, value in split:
