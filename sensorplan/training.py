@@ -200,9 +200,7 @@ class Trainer:
         targets = self._fixed_targets()
         total = 0.0
         with torch.no_grad():
-            for part in np.array_split(
-                np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
-            ):
+            for part in self._parts(starts):
                 batch = self.windows.batch(starts[part])
                 mask = masks[part] if masks.ndim > 1 else masks
                 total += self.loss(batch, self.theta * mask, targets).item() * len(part)
@@ -242,13 +240,15 @@ class Trainer:
 
     def _gate_gradients(self, masks: Tensor, starts: Ints) -> Iterator[tuple[Tensor, float]]:
         """``[part, region]`` gradients of the loss of some windows at a time, and that loss."""
-        for part in np.array_split(
-            np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size))
-        ):
+        for part in self._parts(starts):
             gate = (self.theta.detach() * masks[part]).requires_grad_()
             loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
             (gradient,) = torch.autograd.grad(loss, gate)
             yield gradient, loss.item()
+
+    def _parts(self, starts: Ints) -> list[Ints]:
+        """Places of the windows, so many at a time as fit in memory."""
+        return np.array_split(np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size)))
 
     @property
     def neighbours(self) -> Ints:
