@@ -15,21 +15,44 @@ from sensorplan.sensors import Floats, Geometry, Ints, SensorData, cell_name
 
 
 @dataclass(frozen=True)
+class Topology:
+    """Where regions are, and how they hang together.
+
+    Attributes:
+        positions: ``[region, 2]`` latitude and longitude, or y and x; None without positions.
+        geographic: True when positions are degrees.
+        cells: ``[region, 2]`` row and column in the grid of regions; None for stations.
+        adjacency: ``[region, region]`` weights of the data's own graph, from row to column; None
+            where it has none.
+    """
+
+    positions: Floats | None = None
+    geographic: bool = False
+    cells: Ints | None = None
+    adjacency: Floats | None = None
+
+
+@dataclass(frozen=True)
 class Regions:
     """The regions of a network.
 
     Attributes:
         names: ``[region]`` a sensor's name, or a patch's centre as ``lat_lon`` with four decimals.
         members: ``[region, slot]`` node in each slot, -1 where the slot is empty.
-        positions: ``[region, 2]`` latitude and longitude, or y and x; None without positions.
+        topology: Where they are.
     """
 
     names: tuple[str, ...]
     members: Ints
-    positions: Floats | None
+    topology: Topology
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def positions(self) -> Floats | None:
+        """``[region, 2]`` see `Topology`."""
+        return self.topology.positions
 
     @property
     def patched(self) -> bool:
@@ -65,8 +88,16 @@ class Regions:
 
 def nodalize(data: SensorData) -> Regions:
     """Make every node a region."""
-    positions = data.geometry.positions if data.geometry else None
-    return Regions(data.sensors, np.arange(len(data.sensors))[:, None], positions)
+    members, geometry = np.arange(len(data.sensors))[:, None], data.geometry
+    if geometry is None:
+        return Regions(data.sensors, members, Topology(adjacency=data.adjacency))
+    topology = Topology(
+        geometry.positions,
+        geographic=geometry.crs is not None,
+        cells=_cells(geometry),
+        adjacency=data.adjacency,
+    )
+    return Regions(data.sensors, members, topology)
 
 
 def patchify(data: SensorData, patch: tuple[int, int]) -> Regions:
@@ -94,7 +125,19 @@ def patchify(data: SensorData, patch: tuple[int, int]) -> Regions:
     members = np.full((len(patches), patch[0] * patch[1]), -1)
     members[region_of, slot_of] = np.arange(len(data.sensors))
     positions = _centres(geometry, region_of, len(patches))
-    return Regions(tuple(cell_name(*centre) for centre in positions), members, positions)
+    topology = Topology(
+        positions,
+        geographic=geometry.crs is not None,
+        cells=np.column_stack([patches // across, patches % across]),
+    )
+    return Regions(tuple(cell_name(*centre) for centre in positions), members, topology)
+
+
+def _cells(geometry: Geometry) -> Ints | None:
+    """``[node, 2]`` row and column; None for points."""
+    if geometry.rows is None or geometry.columns is None:
+        return None
+    return np.column_stack([geometry.rows, geometry.columns])
 
 
 def _centres(geometry: Geometry, region_of: Ints, regions: int) -> Floats:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sensorplan.errors import TrainingError
-from sensorplan.forecasters import FORECASTERS, Network
+from sensorplan.forecasters import Network, find_backbone
 from sensorplan.recipe import TrainingSettings
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
@@ -96,10 +96,12 @@ class Trainer:
             anomalies=windows.anomalies[:training].cpu().numpy(),
             valid=windows.valid[:training].cpu().numpy(),
             calendar_features=windows.calendar.shape[1],
-            positions=windows.positions,
+            topology=windows.topology,
+            seed=seed,
         )
         torch.manual_seed(seed)
-        self.forecaster = FORECASTERS[settings.backbone].build(network, seed).to(self.device)
+        self.forecaster = find_backbone(settings.backbone).build(network).to(self.device)
+        self._network = network
         self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
         self.batch_size = settings.batch_size or fitting_windows(32, windows.regions)
         horizon = windows.split.horizon
@@ -253,7 +255,7 @@ class Trainer:
     @property
     def neighbours(self) -> Ints:
         """``[region, neighbour]`` the regions whose series are nearest to each region's."""
-        return self.forecaster.neighbours.cpu().numpy()
+        return self._network.neighbours[0]
 
     def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
         """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""

@@ -129,4 +129,4 @@ def make_history_of(
     values = data.values.copy()
     if change:
         change(values)
-    return make_history(cut_windows(replace(data, values=values)), geographic=True, seed=seed)
+    return make_history(cut_windows(replace(data, values=values)), seed=seed)

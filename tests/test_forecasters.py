@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_denormals")
 every_backbone = pytest.mark.parametrize("name", FORECASTERS)
 
 
-def network_of(windows):
+def network_of(windows, seed=0):
     training = windows.split.bounds[0]
     return Network(
         lookback=windows.split.lookback,
@@ -25,7 +25,8 @@ def network_of(windows):
         anomalies=windows.anomalies[:training].numpy(),
         valid=windows.valid[:training].numpy(),
         calendar_features=windows.calendar.shape[1],
-        positions=windows.positions,
+        topology=windows.topology,
+        seed=seed,
     )
 
 
@@ -37,7 +38,7 @@ def make_forecaster(name, nodes=7, channels=1, gaps=0.2, positions=True, times=1
     )
     windows = cut_windows(data)
     torch.manual_seed(1)
-    forecaster = FORECASTERS[name].build(network_of(windows), 1)
+    forecaster = FORECASTERS[name].build(network_of(windows, 1))
     with torch.no_grad():  # as after training: no weight is left at zero
         for parameter in forecaster.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -155,7 +156,7 @@ def test_a_region_never_seen_gives_no_nan(name):
     data.values[:, 1] = 5  # constant
     windows = cut_windows(data)
     torch.manual_seed(0)
-    forecaster = FORECASTERS[name].build(network_of(windows), 0)
+    forecaster = FORECASTERS[name].build(network_of(windows))
     batch = windows.batch(windows.split.train[:4])
     for gate in (torch.ones(6), torch.eye(6)[4], torch.eye(6)[1]):
         assert torch.isfinite(masked(forecaster, batch, gate)).all()
@@ -201,7 +202,7 @@ def test_the_seed_settles_a_forecaster(name):
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        states.append(FORECASTERS[name].build(network_of(windows), seed).state_dict())
+        states.append(FORECASTERS[name].build(network_of(windows, seed)).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     assert not all(torch.equal(states[0][key], states[2][key]) for key in states[0])
 

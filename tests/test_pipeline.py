@@ -247,7 +247,7 @@ def test_a_baseline_plans_in_place_of_dynst(tmp_path):
     assert (recipe.mask.method, recipe.mask.budget) == ("qr", 3)
 
     prepared = pipeline.planning.prepare(recipe, lambda name, parts: nullcontext(lambda done: None))
-    history = make_history(prepared.trainer.windows, geographic=True, seed=0)
+    history = make_history(prepared.trainer.windows, seed=0)
     by_qr = RANKERS["qr"](history).order
     names = [row["sensor"] for row in rows_of(folder / "ranking.csv")]
     assert names == [prepared.regions.names[region] for region in by_qr]

@@ -63,7 +63,7 @@ def test_dynst_finds_the_planted_drivers():
 
 
 def challengers(data, **window):
-    history = make_history(cut_windows(data, **window), geographic=True, seed=0)
+    history = make_history(cut_windows(data, **window), seed=0)
     return {name: RANKERS[name](history) for name in challengers_of(history)}
 
 

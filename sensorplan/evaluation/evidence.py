@@ -11,7 +11,7 @@ from sensorplan.evaluation.forecasts import (
     persistence_errors,
     score_of,
 )
-from sensorplan.forecasters import CompactMixer
+from sensorplan.forecasters import Compact
 from sensorplan.metrics import Errors, value_kept
 from sensorplan.plan import Metrics
 from sensorplan.sensors import Bools
@@ -40,7 +40,7 @@ class Evidence:
     mask: Bools
     metrics: Metrics
     all_sensors: Errors
-    compact: CompactMixer
+    compact: Compact
     warnings: tuple[str, ...]
 
 
@@ -73,7 +73,7 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     return Evidence(mask, metrics, everything, compact, tuple(warnings))
 
 
-def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, CompactMixer]:
+def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, Compact]:
     """Test errors of the compact forecaster of a mask, fine-tuned on it; the trainer stays."""
     shared, settings = trainer.snapshot(), trainer.settings
     fixed = trainer.mask_tensor(mask)

@@ -17,18 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sensorplan.forecasters.backbone import Backbone, Compact
 from sensorplan.forecasters.mixer_core import Layout, MixerCore, MixerSizes
 from sensorplan.forecasters.network import (
     Network,
     identity_features,
-    mode_loadings,
-    nearest_by_correlation,
 )
 
 LOG_WEIGHT_LIMIT = 8.0
 
 
-class Mixer(nn.Module):
+class Mixer(Backbone):
     """The mixer over all regions of a network; conditional on any gate."""
 
     features: Tensor
@@ -50,24 +49,20 @@ class Mixer(nn.Module):
         self.register_buffer("neighbours", neighbours)
 
     @classmethod
-    def build(cls, network: Network, seed: int) -> "Mixer":
-        """Make one for a network; its modes give the first identity and the neighbours.
-
-        The caller seeds torch; `seed` is for the randomised modes.
-        """
+    def build(cls, network: Network) -> "Mixer":
+        """Make one for a network; its modes give the first identity and the neighbours."""
         sizes = MixerSizes(
             channels=network.channels,
             history=network.lookback * network.channels,
             future=network.horizon * network.channels,
             calendar=network.calendar_features,
         )
-        loadings = mode_loadings(network, sizes.modes, seed)
-        neighbours, correlation = nearest_by_correlation(loadings, sizes.neighbours)
+        neighbours, correlation = network.neighbours
         squared = np.clip(correlation / network.channels, 0, 0.99) ** 2
         closeness = squared / (1 - squared) + 0.01  # like a precision: signal over noise
         return cls(
             sizes,
-            torch.from_numpy(identity_features(loadings, network.positions)),
+            torch.from_numpy(identity_features(network.loadings, network.topology.positions)),
             torch.from_numpy(neighbours),
             torch.from_numpy(np.log(closeness).astype(np.float32)),
         )
@@ -102,19 +97,7 @@ class Mixer(nn.Module):
         gate: Tensor,
         targets: Tensor | None = None,
     ) -> Tensor:
-        """Forecast from all regions, each weighted by its gate.
-
-        Args:
-            history: ``[batch, region, lookback * channel]`` standardised anomalies, 0 where
-                missing.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-            gate: ``[batch, region]`` or ``[region]``; 0 = switched off.
-            targets: ``[target]`` regions to forecast; None: all.
-
-        Returns:
-            ``[batch, target, horizon * channel]``.
-        """
+        """See `Backbone.forward`."""
         forecast: Tensor = self.core(history, seen, calendar, gate, self.layout(targets))
         return forecast
 
@@ -136,8 +119,13 @@ class Mixer(nn.Module):
         compact.set_buffers(gate[kept], layout)
         return compact.to(gate.device)
 
+    @classmethod
+    def empty_compact(cls, config: dict[str, Any]) -> "CompactMixer":
+        """See `Backbone.empty_compact`."""
+        return CompactMixer(**{**config, "sizes": MixerSizes(**config["sizes"])})
 
-class CompactMixer(nn.Module):
+
+class CompactMixer(Compact):
     """A mixer reduced to its kept regions."""
 
     gate: Tensor
@@ -166,7 +154,7 @@ class CompactMixer(nn.Module):
             self.register_buffer(f"layout_{name}", tensor.detach().clone().contiguous())
 
     def config(self) -> dict[str, Any]:
-        """What `from_config` needs besides the state."""
+        """See `Compact.config`."""
         return {
             "sizes": asdict(self.sizes),
             "regions": self.regions,
@@ -174,22 +162,8 @@ class CompactMixer(nn.Module):
             "neighbours": self.neighbours,
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "CompactMixer":
-        """An empty one of the same shape, ready to load a state."""
-        return cls(**{**config, "sizes": MixerSizes(**config["sizes"])})
-
     def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
-        """Forecast all regions.
-
-        Args:
-            history: ``[batch, kept, lookback * channel]`` standardised anomalies, 0 where missing.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-
-        Returns:
-            ``[batch, region, horizon * channel]``.
-        """
+        """See `Compact.forward`."""
         layout = Layout(*(getattr(self, f"layout_{name}") for name in Layout._fields))
         forecast: Tensor = self.core(history, seen, calendar, self.gate, layout)
         return forecast

@@ -21,8 +21,6 @@ class MixerSizes:
     identity: int = 16
     hidden: int = 64
     mixing: int = 128
-    modes: int = 16
-    neighbours: int = 8
 
 
 class Layout(NamedTuple):

@@ -1,15 +1,19 @@
 """What a backbone may know of a network before training: sizes, modes, neighbours, positions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
+from sensorplan.regions import Topology
 from sensorplan.sensors import Bools, Floats, Ints
 
 FILL_SWEEPS = 6  # of the iterated reconstruction that stands in for missing values
 LOADING_SHRINKAGE = 20.0  # observations
+MODES = 16
+NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Network:
         anomalies: ``[time, region, channel]`` standardised training history, 0 where missing.
         valid: ``[time, region, channel]`` True where observed.
         calendar_features: Number of calendar features.
-        positions: ``[region, 2]``; None without positions.
+        topology: Where the regions are.
+        seed: Of the randomised modes.
     """
 
     lookback: int
@@ -30,7 +35,8 @@ class Network:
     anomalies: Floats
     valid: Bools
     calendar_features: int
-    positions: Floats | None
+    topology: Topology
+    seed: int = 0
 
     @property
     def regions(self) -> int:
@@ -41,6 +47,16 @@ class Network:
     def channels(self) -> int:
         """Channels of a region."""
         return int(self.anomalies.shape[2])
+
+    @cached_property
+    def loadings(self) -> Floats:
+        """``[region, channel * mode]``, see `mode_loadings`."""
+        return mode_loadings(self, MODES, self.seed)
+
+    @cached_property
+    def neighbours(self) -> tuple[Ints, Floats]:
+        """See `nearest_by_correlation`."""
+        return nearest_by_correlation(self.loadings, NEIGHBOURS)
 
 
 def mode_loadings(network: Network, modes: int, seed: int) -> Floats:

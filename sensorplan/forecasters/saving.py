@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import safetensors.torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sensorplan.errors import DataError
-from sensorplan.forecasters.mixer import CompactMixer
+from sensorplan.errors import DataError, RecipeError
+from sensorplan.forecasters.backbone import Compact
+from sensorplan.forecasters.registry import find_backbone
 
-COMPACT_FORECASTERS = {"mixer": CompactMixer}
 FORMAT = 1
 HEADER = "sensorplan"  # name of the metadata entry
 DAMAGED_HEADER = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 def to_bytes(
-    backbone: str, compact: CompactMixer, series: Mapping[str, Tensor], about: Mapping[str, Any]
+    backbone: str, compact: Compact, series: Mapping[str, Tensor], about: Mapping[str, Any]
 ) -> bytes:
     """A safetensors file.
 
@@ -36,7 +36,7 @@ def to_bytes(
     )
 
 
-def from_bytes(content: bytes, where: str) -> tuple[nn.Module, dict[str, Tensor], dict[str, Any]]:
+def from_bytes(content: bytes, where: str) -> tuple[Compact, dict[str, Tensor], dict[str, Any]]:
     """What `to_bytes` was given: the forecaster, the scaling and the rest.
 
     Args:
@@ -54,10 +54,10 @@ def from_bytes(content: bytes, where: str) -> tuple[nn.Module, dict[str, Tensor]
             raise DataError(
                 f"{where}: format {header['format']} is of another sensorplan; expected {FORMAT}"
             )
-        compact = COMPACT_FORECASTERS[header["backbone"]].from_config(header["config"])
+        compact = find_backbone(header["backbone"]).empty_compact(header["config"])
         compact.load_state_dict(_below(tensors, "forecaster."))
         return compact, _below(tensors, "series."), header["about"]
-    except (safetensors.SafetensorError, *DAMAGED_HEADER) as error:
+    except (safetensors.SafetensorError, RecipeError, *DAMAGED_HEADER) as error:
         raise DataError(f"{where}: no forecaster of sensorplan, or damaged ({error})") from error
 
 

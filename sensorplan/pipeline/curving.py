@@ -26,7 +26,6 @@ from sensorplan.pipeline.planning import (
     RANDOM_PLANS,
     Prepared,
     Stage,
-    baseline_history,
     error_unit,
     left_out_notes,
     prepare,
@@ -36,7 +35,7 @@ from sensorplan.pipeline.planning import (
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking
-from sensorplan.rankers import OWN, RANDOM, RANKERS, History
+from sensorplan.rankers import OWN, RANDOM, RANKERS, History, make_history
 from sensorplan.recipe import Recipe
 from sensorplan.windows import split_record
 
@@ -93,7 +92,7 @@ def draw_curve(
         losses = baseline_losses(trainer, prepared.rankings, budgets)
         best = min(losses, key=lambda name: losses[name])
     masks = learned_masks(prepared, recipe.mask, stage)
-    history = baseline_history(prepared.data, trainer.windows, recipe.run.seed)
+    history = make_history(trainer.windows, seed=recipe.run.seed)
     with stage("judge plans", 3 * len(FINE_SPARSITIES)) as done:
         reference, count = everything_errors(trainer), len(FINE_SPARSITIES)
         learned = plan_curve(trainer, masks, OWN, reference, FINE_SPARSITIES, done)

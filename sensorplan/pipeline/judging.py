@@ -19,7 +19,6 @@ from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import (
     RANDOM_PLANS,
     Stage,
-    baseline_history,
     challengers_of,
     random_rankings,
     rank_by_all,
@@ -27,7 +26,7 @@ from sensorplan.pipeline.planning import (
     train_planner,
 )
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANDOM, best_of
+from sensorplan.rankers import OWN, RANDOM, best_of, make_history
 from sensorplan.recipe import Recipe
 from sensorplan.sensors import Bools, SensorData
 from sensorplan.windows import Windows
@@ -133,7 +132,7 @@ def _rank(fold: Fold) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
     Raises:
         DataError: No method is left.
     """
-    history = baseline_history(fold.data, fold.windows, fold.seeds[0])
+    history = make_history(fold.windows, seed=fold.seeds[0])
     wanted = [name for name in fold.methods if name != OWN]
     challengers = challengers_of(history) if OWN in fold.methods else ()
     found, left_out = rank_by_all(dict.fromkeys((*wanted, *challengers)), history)

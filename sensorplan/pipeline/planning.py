@@ -78,7 +78,7 @@ def prepare(
         budget = regions_to_keep(recipe.mask, len(regions))
         windows = make_windows(data, regions, recipe.window, device)
     with stage("rank by baselines", 1):
-        history = baseline_history(data, windows, recipe.run.seed)
+        history = make_history(windows, seed=recipe.run.seed)
         rankings = rank(history) if rank else _rank_by_baselines(recipe.mask.method, history)
     with stage("train forecaster", recipe.training.steps) as done:
         trainer = train_planner(windows, recipe, recipe.run.seed, done)
@@ -204,12 +204,6 @@ def left_out_notes(left_out: Mapping[str, str]) -> list[str]:
 def random_rankings(history: History, count: int) -> list[Ranking]:
     """Random orders, with the history's seed and those that follow."""
     return [RANKERS[RANDOM](replace(history, seed=history.seed + k)) for k in range(count)]
-
-
-def baseline_history(data: SensorData, windows: Windows, seed: int) -> History:
-    """What a baseline ranker may know."""
-    geographic = data.geometry is not None and data.geometry.crs is not None
-    return make_history(windows, geographic=geographic, seed=seed)
 
 
 def challenge_note(trained: MaskTraining) -> list[str]:

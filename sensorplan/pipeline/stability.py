@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sensorplan.pipeline.planning import Prepared, Stage, baseline_history
+from sensorplan.pipeline.planning import Prepared, Stage
 from sensorplan.pipeline.recording import SHOWN
 from sensorplan.plan import Ranking, Stability
 from sensorplan.rankers import (
     MASK_RESAMPLES,
     OWN,
     RANKERS,
+    make_history,
     mask_frequency,
     ranker_frequency,
     windows_probed,
@@ -49,7 +50,7 @@ def resample_plan(
             frequency = mask_frequency(trainer, mask, probed, recipe.run.seed)
         else:
             resamples = RESAMPLES if regions <= MANY else FEW_RESAMPLES
-            history = baseline_history(prepared.data, trainer.windows, recipe.run.seed)
+            history = make_history(trainer.windows, seed=recipe.run.seed)
             block = max(1, min(block, len(history.anomalies) // LEAST_BLOCKS))
             frequency = ranker_frequency(RANKERS[method], history, budget, block, resamples)
     mean_kept = round(float(frequency[mask].mean()), 6)

@@ -86,12 +86,11 @@ class History:
 Ranker = Callable[[History], Ranking]
 
 
-def make_history(windows: Windows, *, geographic: bool, seed: int) -> History:
+def make_history(windows: Windows, *, seed: int) -> History:
     """The history of the windows up to the end of validation.
 
     Args:
         windows: The series of all regions.
-        geographic: True when their positions are degrees.
         seed: Of every random choice.
     """
     end = windows.split.bounds[1]
@@ -99,8 +98,8 @@ def make_history(windows: Windows, *, geographic: bool, seed: int) -> History:
         anomalies=windows.anomalies[:end].cpu().numpy(),
         valid=windows.valid[:end].cpu().numpy(),
         scale=windows.error_scale.cpu().numpy(),
-        positions=windows.positions,
-        geographic=geographic,
+        positions=windows.topology.positions,
+        geographic=windows.topology.geographic,
         horizon=windows.split.horizon,
         seed=seed,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from sensorplan.forecasters import Network
 from sensorplan.forecasters.network import mode_loadings
 from sensorplan.rankers.history import History
+from sensorplan.regions import Topology
 from sensorplan.sensors import Floats
 
 PAIR_SHRINKAGE = 20.0  # observations
@@ -76,7 +77,7 @@ def network_modes(history: History) -> Modes:
         variance = np.diag(whole)
     else:
         values, valid = history.pooled()
-        network = Network(1, history.horizon, values[..., None], valid[..., None], 0, None)
+        network = Network(1, history.horizon, values[..., None], valid[..., None], 0, Topology())
         loadings = mode_loadings(network, MODES_OF_LARGE, history.seed).astype(float)
         variance = np.einsum("tr,tr->r", values, values) / valid.sum(0)
     return Modes(loadings, NUGGET + np.maximum(variance - (loadings**2).sum(1), 0))

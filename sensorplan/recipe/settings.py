@@ -127,7 +127,7 @@ class TrainingSettings(Section):
         learning_rate: Peak of the one-cycle schedule; a third of it once the mask is trained.
     """
 
-    backbone: Literal["mixer"] = "mixer"
+    backbone: str = "mixer"
     steps: Annotated[int, Field(ge=1)] = 400
     fine_tune: Annotated[int, Field(ge=0)] = 100
     batch_size: Annotated[int, Field(ge=1)] | None = None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sensorplan.errors import DataError
 from sensorplan.recipe import WindowSettings
-from sensorplan.regions import Regions
+from sensorplan.regions import Regions, Topology
 from sensorplan.sensors import Bools, Floats, Ints, SensorData
 from sensorplan.windows.climatology import calendar_features, fit_climatology
 from sensorplan.windows.split import Split, split_windows
@@ -54,7 +54,7 @@ class Windows:
             own unit with one variable, the standard deviation of each variable with several.
         unit: ``[channel]`` error unit / the variable's own unit: 1 with one variable.
         loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
-        positions: ``[region, 2]`` latitude and longitude or y and x; None without positions.
+        topology: Where the regions are.
     """
 
     split: Split
@@ -67,7 +67,7 @@ class Windows:
     error_scale: Tensor
     unit: Tensor
     loss_weight: Tensor
-    positions: Floats | None
+    topology: Topology
 
     @property
     def regions(self) -> int:
@@ -189,5 +189,5 @@ def make_windows(
         tensor(error_scale),
         tensor(unit),
         tensor(weight),
-        regions.positions,
+        regions.topology,
     )

@@ -1,0 +1,138 @@
+"""`Backbone` and `Compact`: what every architecture is, before and after planning."""
+
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from sensorplan.forecasters.network import Network
+
+
+class Compact(nn.Module):
+    """A forecaster that takes the kept regions alone, and forecasts all."""
+
+    def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
+        """Forecast all regions.
+
+        Args:
+            history: ``[batch, kept, lookback * channel]`` standardised anomalies, 0 where missing.
+            seen: The same shape, 1 where observed.
+            calendar: ``[batch, feature]``.
+
+        Returns:
+            ``[batch, region, horizon * channel]``.
+        """
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """What `Backbone.empty_compact` needs besides the state, as JSON holds it."""
+        raise NotImplementedError
+
+
+class Backbone(nn.Module):
+    """An architecture that forecasts every region from any subset of them.
+
+    A new one needs `build`, `forward`, and either `config` and `from_config`, or a `compact` and an
+    `empty_compact` of its own, which is where it can save work.
+
+    Attributes:
+        learning_rate: Peak of the one-cycle schedule, where no setting says otherwise.
+    """
+
+    learning_rate: ClassVar[float] = 3e-3
+
+    @classmethod
+    def build(cls, network: Network) -> Self:
+        """Make one for a network, from its training history; the caller seeds torch.
+
+        Raises:
+            DataError: The network lacks what this architecture needs.
+        """
+        raise NotImplementedError
+
+    def forward(
+        self,
+        history: Tensor,
+        seen: Tensor,
+        calendar: Tensor,
+        gate: Tensor,
+        targets: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast from all regions, each weighted by its gate.
+
+        A region with gate 0 has no say in the forecast, and the forecast has a gradient to its
+        gate.
+
+        Args:
+            history: ``[batch, region, lookback * channel]`` standardised anomalies, 0 where
+                missing.
+            seen: The same shape, 1 where observed.
+            calendar: ``[batch, feature]``.
+            gate: ``[batch, region]`` or ``[region]`` θ ⊙ mask; 0 = switched off.
+            targets: ``[target]`` regions to forecast; None: all.
+
+        Returns:
+            ``[batch, target, horizon * channel]``.
+        """
+        raise NotImplementedError
+
+    def compact(self, gate: Tensor) -> Compact:
+        """The same forecaster with the kept regions (gate not 0) as its only input.
+
+        This one gives the whole architecture zeros for the others: the same forecast for the same
+        work.
+
+        Args:
+            gate: ``[region]``.
+        """
+        kept = torch.nonzero(gate)[:, 0]
+        compact = Spread(self, len(gate), len(kept))
+        compact.load_state_dict(
+            {f"whole.{name}": tensor for name, tensor in self.state_dict().items()}
+            | {"gate": gate.detach(), "kept": kept}
+        )
+        return compact.to(gate.device)
+
+    def config(self) -> dict[str, Any]:
+        """What `from_config` needs besides the state, as JSON holds it."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """An empty one of the same shape, ready to load a state."""
+        raise NotImplementedError
+
+    @classmethod
+    def empty_compact(cls, config: dict[str, Any]) -> Compact:
+        """A compact forecaster of the same shape, ready to load a state."""
+        return Spread(cls.from_config(config["whole"]), config["regions"], config["kept"])
+
+
+class Spread(Compact):
+    """A whole architecture that sees the kept regions, and zeros in place of the others."""
+
+    gate: Tensor
+    kept: Tensor
+
+    def __init__(self, whole: Backbone, regions: int, kept: int) -> None:
+        super().__init__()
+        self.whole = type(whole).from_config(whole.config())
+        self.register_buffer("gate", torch.zeros(regions))
+        self.register_buffer("kept", torch.zeros(kept, dtype=torch.int64))
+
+    def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
+        """See `Compact.forward`."""
+        shape = len(history), len(self.gate), history.shape[2]
+        whole_history, whole_seen = (
+            part.new_zeros(shape).index_copy(1, self.kept, part) for part in (history, seen)
+        )
+        forecast: Tensor = self.whole(whole_history, whole_seen, calendar, self.gate)
+        return forecast
+
+    def config(self) -> dict[str, Any]:
+        """See `Compact.config`."""
+        return {
+            "whole": self.whole.config(),
+            "regions": len(self.gate),
+            "kept": len(self.kept),
+        }
