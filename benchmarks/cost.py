@@ -97,7 +97,7 @@ def time_training(recipe: Recipe, steps: int | None = None) -> float:
     everything = torch.ones(len(regions), device=trainer.device)
     trainer.train(
         steps or recipe.training.steps,
-        recipe.training.learning_rate,
+        trainer.rate,
         lambda batch: everything.expand(batch, -1),
     )
     return time.perf_counter() - begin

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sensorplan.errors import TrainingError
-from sensorplan.forecasters import Network, find_backbone
+from sensorplan.forecasters import Network, build_backbone
 from sensorplan.recipe import TrainingSettings
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
@@ -82,6 +82,8 @@ class Trainer:
         forecaster: The backbone.
         theta: ``[region]`` weight of each mask entry, starts at 1.
         batch_size: Windows in a step.
+        rate: Peak learning rate of the first training.
+        late_rate: That of all later ones: a third.
     """
 
     def __init__(self, windows: Windows, settings: TrainingSettings, seed: int) -> None:
@@ -100,9 +102,12 @@ class Trainer:
             seed=seed,
         )
         torch.manual_seed(seed)
-        self.forecaster = find_backbone(settings.backbone).build(network).to(self.device)
+        self.forecaster = build_backbone(settings.backbone, settings.options, network)
+        self.forecaster.to(self.device)
         self._network = network
         self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
+        self.rate = settings.learning_rate or self.forecaster.learning_rate
+        self.late_rate = self.rate / 3
         self.batch_size = settings.batch_size or fitting_windows(32, windows.regions)
         horizon = windows.split.horizon
         self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]

@@ -339,7 +339,7 @@ def test_the_judge_is_trained_afresh_and_then_on_the_plans(monkeypatch):
     assert sorted(on_plans.sum(1).tolist()) == [3, 3, 3, 5, 5, 5, 12, 12, 12]
     assert told == list(range(1, 12))
     planner = Trainer(windows, settings, 3)
-    planner.train(5, settings.learning_rate, planner.random_masks)
+    planner.train(5, planner.rate, planner.random_masks)
     assert not torch.equal(planner.forecaster.identity, judge.forecaster.identity)
 
 

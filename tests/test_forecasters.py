@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.errors import DataError
-from sensorplan.forecasters import FORECASTERS, Network, from_bytes, to_bytes
+from sensorplan.forecasters import FORECASTERS, Network, build_backbone, from_bytes, to_bytes
 from sensorplan.forecasters.network import identity_features, mode_loadings, nearest_by_correlation
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
@@ -38,7 +38,7 @@ def make_forecaster(name, nodes=7, channels=1, gaps=0.2, positions=True, times=1
     )
     windows = cut_windows(data)
     torch.manual_seed(1)
-    forecaster = FORECASTERS[name].build(network_of(windows, 1))
+    forecaster = build_backbone(name, {}, network_of(windows, 1))
     with torch.no_grad():  # as after training: no weight is left at zero
         for parameter in forecaster.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -156,7 +156,7 @@ def test_a_region_never_seen_gives_no_nan(name):
     data.values[:, 1] = 5  # constant
     windows = cut_windows(data)
     torch.manual_seed(0)
-    forecaster = FORECASTERS[name].build(network_of(windows))
+    forecaster = build_backbone(name, {}, network_of(windows))
     batch = windows.batch(windows.split.train[:4])
     for gate in (torch.ones(6), torch.eye(6)[4], torch.eye(6)[1]):
         assert torch.isfinite(masked(forecaster, batch, gate)).all()
@@ -202,7 +202,7 @@ def test_the_seed_settles_a_forecaster(name):
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        states.append(FORECASTERS[name].build(network_of(windows, seed)).state_dict())
+        states.append(build_backbone(name, {}, network_of(windows, seed)).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     assert not all(torch.equal(states[0][key], states[2][key]) for key in states[0])
 

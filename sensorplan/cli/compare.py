@@ -59,6 +59,8 @@ def compare(
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
+    backbone: options.Backbone = None,
+    backbone_option: options.BackboneOption = None,
     seed: options.Seed = None,
     device: options.Device = None,
     out: Folder = None,
@@ -74,8 +76,10 @@ def compare(
     settings = options.build_recipe(
         recipe,
         select,
+        backbone_option,
         data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
+        training={"backbone": backbone},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import compare_screen, screen

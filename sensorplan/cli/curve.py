@@ -37,6 +37,8 @@ def curve(
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
+    backbone: options.Backbone = None,
+    backbone_option: options.BackboneOption = None,
     seed: options.Seed = None,
     device: options.Device = None,
     out: Folder = None,
@@ -54,8 +56,10 @@ def curve(
     settings = options.build_recipe(
         recipe,
         select,
+        backbone_option,
         data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
+        training={"backbone": backbone},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import curve_screen, screen

@@ -21,6 +21,8 @@ def fit(
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
+    backbone: options.Backbone = None,
+    backbone_option: options.BackboneOption = None,
     seed: options.Seed = None,
     device: options.Device = None,
     out: options.Out = None,
@@ -36,6 +38,7 @@ def fit(
     settings = options.build_recipe(
         recipe,
         select,
+        backbone_option,
         data=options.data_section(data, variable, missing, resample, stations),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         mask={
@@ -44,6 +47,7 @@ def fit(
             "max_loss": options.parse_share(max_loss, "--max-loss"),
             "method": method,
         },
+        training={"backbone": backbone},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import screen

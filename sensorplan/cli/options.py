@@ -72,6 +72,14 @@ Patch = Annotated[
     str | None,
     typer.Option(metavar="ROWSxCOLUMNS", help="Switch patches of grid cells, say 4x4, as one."),
 ]
+Backbone = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Architecture of the forecaster: mixer (default)."),
+]
+BackboneOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A setting of the backbone's own; repeatable."),
+]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same plan.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
@@ -83,13 +91,17 @@ SIZES: dict[str, object] = {"sparsity": None, "budget": None, "max_loss": None}
 
 
 def build_recipe(
-    file: Path | None, select: list[str] | None, **sections: Mapping[str, object]
+    file: Path | None,
+    select: list[str] | None,
+    backbone_option: list[str] | None = None,
+    **sections: Mapping[str, object],
 ) -> "Recipe":
     """The recipe in `file`, or the default one, with options that were given put on top.
 
     Args:
         file: The recipe; None: all defaults.
         select: ``DIM=VALUE`` each.
+        backbone_option: ``NAME=VALUE`` each.
         sections: Section of the recipe to its other options; None or an empty list: not given.
 
     Raises:
@@ -109,8 +121,11 @@ def build_recipe(
         if given:
             recipe = override(recipe, section, **given)
     if select:
-        chosen = {**recipe.data.select, **_parse_select(select)}
-        recipe = override(recipe, "data", select=chosen)
+        chosen = _parse_pairs(select, "--select", "DIM=VALUE, say level=500")
+        recipe = override(recipe, "data", select={**recipe.data.select, **chosen})
+    if backbone_option:
+        own = _parse_pairs(backbone_option, "--backbone-option", "NAME=VALUE")
+        recipe = override(recipe, "training", options={**recipe.training.options, **own})
     if not recipe.data.path:
         raise RecipeError("no data; name a file, or a recipe with [data] path")
     return recipe
@@ -153,9 +168,9 @@ def data_section(
     }
 
 
-def _parse_select(pairs: list[str]) -> dict[str, str]:
+def _parse_pairs(pairs: list[str], option: str, expected: str) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
     for name, sign, value in split:
         if not (name and sign and value):
-            raise RecipeError(f"--select {name}{sign}{value}; expected DIM=VALUE, say level=500")
+            raise RecipeError(f"{option} {name}{sign}{value}; expected {expected}")
     return {name: value for name, _, value in split}

@@ -77,7 +77,7 @@ def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, Compact]:
     """Test errors of the compact forecaster of a mask, fine-tuned on it; the trainer stays."""
     shared, settings = trainer.snapshot(), trainer.settings
     fixed = trainer.mask_tensor(mask)
-    trainer.train(settings.fine_tune, settings.late_rate, lambda batch: fixed.expand(batch, -1))
+    trainer.train(settings.fine_tune, trainer.late_rate, lambda batch: fixed.expand(batch, -1))
     compact = trainer.forecaster.compact(trainer.theta.detach() * fixed)
     trainer.restore(shared)
     kept = torch.nonzero(fixed)[:, 0]

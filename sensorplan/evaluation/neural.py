@@ -43,10 +43,10 @@ def train_judge(
     def masks(batch: int) -> Tensor:
         return stacked[judge.rng.permutation(np.arange(batch) % len(plans))]
 
-    judge.train(settings.steps, settings.learning_rate, judge.random_masks, each_step=each_step)
+    judge.train(settings.steps, judge.rate, judge.random_masks, each_step=each_step)
     judge.train(
         settings.fine_tune,
-        settings.late_rate,
+        judge.late_rate,
         masks,
         each_step=each_step and (lambda step: each_step(settings.steps + step)),
     )

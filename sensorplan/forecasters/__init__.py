@@ -4,10 +4,10 @@
 through the entry-point group ``sensorplan.forecasters``.
 """
 
-from sensorplan.forecasters.backbone import Backbone, Compact
+from sensorplan.forecasters.backbone import Backbone, Compact, Options
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
-from sensorplan.forecasters.registry import FORECASTERS, find_backbone
+from sensorplan.forecasters.registry import FORECASTERS, build_backbone, find_backbone
 from sensorplan.forecasters.saving import from_bytes, to_bytes
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Compact",
     "Mixer",
     "Network",
+    "Options",
+    "build_backbone",
     "find_backbone",
     "from_bytes",
     "to_bytes",

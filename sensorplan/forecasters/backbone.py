@@ -3,9 +3,16 @@
 from typing import Any, ClassVar, Self
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from sensorplan.forecasters.network import Network
+
+
+class Options(BaseModel):
+    """Settings of an architecture, beyond those of all; none unless it says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Compact(nn.Module):
@@ -37,13 +44,19 @@ class Backbone(nn.Module):
 
     Attributes:
         learning_rate: Peak of the one-cycle schedule, where no setting says otherwise.
+        options_type: Its own settings.
     """
 
     learning_rate: ClassVar[float] = 3e-3
+    options_type: ClassVar[type[Options]] = Options
 
     @classmethod
-    def build(cls, network: Network) -> Self:
+    def build(cls, network: Network, options: Options) -> Self:
         """Make one for a network, from its training history; the caller seeds torch.
+
+        Args:
+            network: What it may know.
+            options: Of its `options_type`.
 
         Raises:
             DataError: The network lacks what this architecture needs.

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sensorplan.forecasters.backbone import Backbone, Compact
+from sensorplan.forecasters.backbone import Backbone, Compact, Options
 from sensorplan.forecasters.mixer_core import Layout, MixerCore, MixerSizes
 from sensorplan.forecasters.network import (
     Network,
@@ -49,7 +49,7 @@ class Mixer(Backbone):
         self.register_buffer("neighbours", neighbours)
 
     @classmethod
-    def build(cls, network: Network) -> "Mixer":
+    def build(cls, network: Network, options: Options) -> "Mixer":
         """Make one for a network; its modes give the first identity and the neighbours."""
         sizes = MixerSizes(
             channels=network.channels,

@@ -1,15 +1,45 @@
 """The backbones by name: ours, and those that other packages add."""
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+
+from pydantic import ValidationError
 
 from sensorplan.errors import RecipeError
 from sensorplan.forecasters.backbone import Backbone
 from sensorplan.forecasters.mixer import Mixer
+from sensorplan.forecasters.network import Network
 
 FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer}
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""
+
+
+def build_backbone(name: str, options: Mapping[str, object], network: Network) -> Backbone:
+    """The backbone of that name, made for a network; the caller seeds torch.
+
+    Args:
+        name: One of `FORECASTERS` or of another package.
+        options: Its own settings, as text or as values.
+        network: What it may know.
+
+    Raises:
+        RecipeError: There is no such backbone, or an option is not allowed.
+        DataError: The network lacks what the backbone needs.
+    """
+    backbone = find_backbone(name)
+    try:
+        settings = backbone.options_type.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(map(str, first["loc"]))
+        found = f"backbone {name}: option {option} = {first['input']}"
+        known = ", ".join(backbone.options_type.model_fields) or "none"
+        unknown = f"unknown option; known: {known}"
+        wrong = unknown if first["type"] == "extra_forbidden" else first["msg"]
+        raise RecipeError(f"{found}; {wrong}") from error
+    return backbone.build(network, settings)
 
 
 def find_backbone(name: str) -> type[Backbone]:

@@ -122,7 +122,7 @@ def train_planner(
     """
     settings = recipe.training
     trainer = Trainer(windows, settings, seed)
-    trainer.train(settings.steps, settings.learning_rate, trainer.random_masks, each_step=each_step)
+    trainer.train(settings.steps, trainer.rate, trainer.random_masks, each_step=each_step)
     return trainer
 
 

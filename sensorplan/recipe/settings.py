@@ -120,23 +120,21 @@ class TrainingSettings(Section):
     """How the forecaster is trained.
 
     Attributes:
-        backbone: Architecture of the forecaster.
+        backbone: Architecture of the forecaster (docs/backbones.md).
+        options: Its own settings.
         steps: Training steps under random masks.
         fine_tune: Training steps on the final mask, and as many on all sensors.
         batch_size: Windows in a step; None: 32, fewer over 1,024 regions.
-        learning_rate: Peak of the one-cycle schedule; a third of it once the mask is trained.
+        learning_rate: Peak of the one-cycle schedule, a third of it once the mask is trained;
+            None: what suits the backbone.
     """
 
     backbone: str = "mixer"
+    options: dict[str, bool | int | float | str] = {}
     steps: Annotated[int, Field(ge=1)] = 400
     fine_tune: Annotated[int, Field(ge=0)] = 100
     batch_size: Annotated[int, Field(ge=1)] | None = None
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
-
-    @property
-    def late_rate(self) -> float:
-        """Peak learning rate once the mask is trained: a third."""
-        return self.learning_rate / 3
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
 
 
 class RunSettings(Section):

@@ -37,7 +37,7 @@ def practise(trainer: Trainer, steps: int, masks: list[Bools]) -> None:
         gates[: len(turns)] = stacked[trainer.rng.permutation(turns)]
         return gates
 
-    trainer.train(steps, trainer.settings.late_rate, drawn, keep_best=False)
+    trainer.train(steps, trainer.late_rate, drawn, keep_best=False)
 
 
 class Jury:

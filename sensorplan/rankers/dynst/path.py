@@ -83,7 +83,7 @@ def masks_along(
     steps = len(sizes) * settings.round_steps
     trainer.train(
         steps,
-        trainer.settings.late_rate,
+        trainer.late_rate,
         masks,
         penalty=settings.penalty,
         each_step=update,

@@ -97,7 +97,7 @@ def rank_by_dynst(
 
     trainer.train(
         settings.steps,
-        trainer.settings.late_rate,
+        trainer.late_rate,
         masks,
         penalty=settings.penalty,
         each_step=update,
