@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.linalg import eigh, qr
 
+from sensorplan.forecasters import lags
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch
 
@@ -163,11 +164,6 @@ class _Part:
 
 def lag_features(batch: Batch, mask: Bools, channels: int) -> Floats:
     """``[window, 3 * kept * channel]`` last observed value, mean, and whether any was observed."""
-    shape = (len(batch), int(mask.sum()), -1, channels)
-    history = batch.history.cpu().numpy()[:, mask].reshape(shape).astype(float)
-    seen = batch.seen.cpu().numpy()[:, mask].reshape(shape) > 0  # [window, kept, step, channel]
-    newest = seen.shape[2] - 1 - seen[:, :, ::-1].argmax(2, keepdims=True)
-    last = np.take_along_axis(history, newest, 2)[:, :, 0]  # 0 where nothing was observed
-    mean = history.sum(2) / np.maximum(seen.sum(2), 1)
-    parts = (last, mean, seen.any(2).astype(float))
-    return np.concatenate([part.reshape(len(batch), -1) for part in parts], 1)
+    features = lags.lag_features(batch.history, batch.seen, channels).cpu().numpy()
+    chosen: Floats = features[:, :, mask].reshape(len(batch), -1).astype(float)
+    return chosen

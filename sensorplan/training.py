@@ -138,6 +138,8 @@ class Trainer:
     ) -> float:
         """Train for some steps, and go back to the state best on validation, the first included.
 
+        A forecaster in closed form stays as it is.
+
         Args:
             steps: Optimiser steps, with a one-cycle learning rate (Smith and Topin 2018).
             learning_rate: Its peak.
@@ -147,11 +149,17 @@ class Trainer:
             keep_best: Whether to go back to the best state.
 
         Returns:
-            The validation loss of the best state; inf where `keep_best` is False.
+            The validation loss of the best state; inf where `keep_best` is False
+            or nothing was trained.
 
         Raises:
             TrainingError: The loss is no number any more.
         """
+        if self.forecaster.closed_form:
+            for step in range(1, steps + 1):
+                if each_step:
+                    each_step(step)
+            return np.inf
         parameters = [*self.forecaster.parameters(), self.theta]
         optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -45,10 +45,14 @@ class Backbone(nn.Module):
     Attributes:
         learning_rate: Peak of the one-cycle schedule, where no setting says otherwise.
         options_type: Its own settings.
+        closed_form: True when `build` fits it, and steps of training would change nothing.
+        most_probed: Windows that a gradient to the gates is averaged over at most.
     """
 
     learning_rate: ClassVar[float] = 3e-3
     options_type: ClassVar[type[Options]] = Options
+    closed_form: ClassVar[bool] = False
+    most_probed: ClassVar[int] = 256
 
     @classmethod
     def build(cls, network: Network, options: Options) -> Self:

@@ -7,10 +7,11 @@ from pydantic import ValidationError
 
 from sensorplan.errors import RecipeError
 from sensorplan.forecasters.backbone import Backbone
+from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
 
-FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer}
+FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, "linear": Linear}
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""

@@ -70,7 +70,7 @@ def relative_loss(trainer: Trainer, mask: Bools, stretches: list[Stretch]) -> fl
 def probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
     """``[region]`` gradient of the relative loss to the gate around a mask, and θ."""
     total = np.zeros(len(mask), np.float32)
-    for stretch in draw_stretches(trainer, windows):
+    for stretch in draw_stretches(trainer, min(windows, trainer.forecaster.most_probed)):
         thinning = trainer.rng.uniform(0, LARGEST_THINNING, (len(stretch.starts), 1))
         thinned = mask & (trainer.rng.random((len(stretch.starts), len(mask))) >= thinning)
         gates = torch.from_numpy(thinned.astype(np.float32)).to(trainer.device)
