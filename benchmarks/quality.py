@@ -6,10 +6,11 @@ forecast of every sensor on the test stretch, which nothing was trained on. Thre
   shared   the mask-conditional forecaster as mask training leaves it, no fine-tuning
   early    the same one before its mask was trained: it has seen random masks alone, so it owes
            the plan nothing
-  tuned    the forecaster fine-tuned on each plan, as `fit` reports it; random plans: the first few
+  tuned    the forecaster that `fit` ships with each plan; random plans: the first few. "linear" is
+           ridge regression on the same plan
 
 The verdicts: the plan's RMSE is at most 1.10 times that of all sensors; it is below the mean of the
-random plans; all sensors beat persistence and climatology.
+random plans; all sensors beat persistence and climatology; the plan beats linear regression on it.
 """
 
 import time
@@ -24,7 +25,7 @@ import numpy as np
 from measuring import new_parser, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
-from sensorplan.evaluation import forecast_errors, tuned_errors
+from sensorplan.evaluation import forecast_errors, make_linear, ship
 from sensorplan.metrics import value_kept
 from sensorplan.pipeline.planning import plan_sensors, prepare
 from sensorplan.recipe import DataSettings, Recipe, load_recipe
@@ -44,10 +45,12 @@ COLUMNS = (
     "random/all",
     "persistence",
     "climatology",
+    "linear",
     "value kept",
     f"≤ {LIMIT:.2f}",
     "< random",
     "learns",
+    "< linear",
     "unit",
     "s",
 )
@@ -146,8 +149,9 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
     judgements["tuned"] = Judgement(
         evidence.metrics.all_sensors.rmse,
         evidence.metrics.plan.rmse,
-        [tuned_errors(trainer, mask)[0].rmse for mask in others[:TUNED_RANDOM]],
+        [_tuned(trainer, mask) for mask in others[:TUNED_RANDOM]],
     )
+    linear = evidence.metrics.linear
     persistence = evidence.metrics.persistence.rmse
     climatology = evidence.metrics.climatology.rmse
     return {
@@ -161,6 +165,9 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         "unit": evidence.metrics.unit,
         "rmse_persistence": persistence,
         "rmse_climatology": climatology,
+        "rmse_linear": linear.rmse if linear else None,
+        "shipped": evidence.shipped.backbone,
+        "linear_share": evidence.shipped.linear_share,
         "judges": {
             name: judgement.to_json(persistence, climatology)
             for name, judgement in judgements.items()
@@ -168,6 +175,12 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         "warnings": [*data.warnings, *evidence.warnings],
         "seconds": {"plan": planned - begin, "in_all": time.perf_counter() - begin},
     }
+
+
+def _tuned(trainer: Trainer, mask: Bools) -> float:
+    """RMSE of what `fit` ships with a plan."""
+    windows, shipped = trainer.windows, ship(trainer, make_linear(trainer), mask)
+    return forecast_errors(windows, windows.split.test, shipped.forecast).rmse
 
 
 def _no_progress(stage: str, parts: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -202,6 +215,7 @@ def _lines(rows: list[dict[str, Any]]) -> list[list[str]]:
             lines.append([row["data"], "failed", *[""] * (len(COLUMNS) - 2)])
             continue
         for name, judge in row["judges"].items():
+            linear, tuned = row["rmse_linear"], name == "tuned"
             std, kept = judge["rmse_random_std"], judge["value_kept"]
             spread = "" if std is None else f" ± {_number(std)}"
             lines.append(
@@ -216,11 +230,13 @@ def _lines(rows: list[dict[str, Any]]) -> list[list[str]]:
                     f"{judge['ratio_random']:.3f}",
                     _number(row["rmse_persistence"]),
                     _number(row["rmse_climatology"]),
+                    _number(linear) if tuned and linear else "",
                     "none" if kept is None else f"{100 * kept:.0f} %",
                     *(
                         "yes" if judge[verdict] else "NO"
                         for verdict in ("within_limit", "beats_random", "all_beat_references")
                     ),
+                    ("yes" if judge["rmse_plan"] < linear else "NO") if tuned and linear else "",
                     row["unit"],
                     f"{row['seconds']['plan']:.0f}",
                 ]

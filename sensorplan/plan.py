@@ -38,6 +38,7 @@ class Metrics(Record):
     Attributes:
         all_sensors: Forecast from every sensor.
         plan: Forecast of every sensor from the kept ones.
+        linear: The same from ridge regression on the kept ones; None where it cannot be had.
         persistence: The last value of each sensor, carried on.
         climatology: The calendar alone, no sensor.
         unit: Of every RMSE and MAE: the variable's own, or ``standard deviations`` where several
@@ -49,11 +50,26 @@ class Metrics(Record):
 
     all_sensors: Score
     plan: Score
+    linear: Score | None = None
     persistence: Score
     climatology: Score
     unit: str
     rmse_ratio: float
     value_kept: float | None
+
+
+class ForecasterRecord(Record):
+    """The forecaster that goes with a plan.
+
+    Attributes:
+        backbone: Architecture of the network.
+        shipped: What was best on validation: the network's name, ``linear`` or ``blend``.
+        linear_share: Mean share of the linear forecast in it.
+    """
+
+    backbone: str
+    shipped: str
+    linear_share: float
 
 
 class Stability(Record):
@@ -95,6 +111,7 @@ class Plan(Record):
             time and its windows.
         candidates: Loss of each mask that competed, by name (docs/plan-folder.md).
         candidate_loss: The same of the plan, which is the best of them, refined.
+        forecaster: What goes with the plan; None in older plans.
         stability: Over resampled histories; None in older plans.
         settings: Every setting of the run, as its recipe.
     """
@@ -110,6 +127,7 @@ class Plan(Record):
     seed: int
     candidates: dict[str, float] = {}
     candidate_loss: float | None = None
+    forecaster: ForecasterRecord | None = None
     stability: Stability | None = None
     metrics: Metrics
     warnings: tuple[str, ...]
@@ -185,6 +203,7 @@ class CurveRecord(Record):
         baselines: Mean loss of each baseline on training and validation, by name (docs/curve.md).
         random_plans: Number of random plans.
         all_sensors: Forecast from every sensor, by the forecaster that judges all plans.
+        linear: The same from ridge regression on the kept ones; None where it cannot be had.
         persistence: The last value of each sensor, carried on.
         climatology: The calendar alone, no sensor.
         unit: Of every RMSE and MAE.

@@ -138,7 +138,7 @@ class Trainer:
     ) -> float:
         """Train for some steps, and go back to the state best on validation, the first included.
 
-        A forecaster in closed form stays as it is.
+        A forecaster in closed form only takes the settings that are best there.
 
         Args:
             steps: Optimiser steps, with a one-cycle learning rate (Smith and Topin 2018).
@@ -149,24 +149,25 @@ class Trainer:
             keep_best: Whether to go back to the best state.
 
         Returns:
-            The validation loss of the best state; inf where `keep_best` is False
-            or nothing was trained.
+            The validation loss of the best state; inf where `keep_best` is False.
 
         Raises:
             TrainingError: The loss is no number any more.
         """
+        best, best_loss = None, np.inf
         if self.forecaster.closed_form:
+            if keep_best:
+                best_loss = self._tune(masks)
             for step in range(1, steps + 1):
                 if each_step:
                     each_step(step)
-            return np.inf
+            return best_loss
         parameters = [*self.forecaster.parameters(), self.theta]
         optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.15
         )
         validation_masks = self.validation_masks(masks)
-        best, best_loss = None, np.inf
         if keep_best:
             best, best_loss = self.snapshot(), self.validation_loss(validation_masks)
         for step in range(1, steps + 1):
@@ -198,6 +199,15 @@ class Trainer:
         if best is not None:
             self.restore(best)
         return best_loss
+
+    def _tune(self, masks: GateSampler) -> float:
+        """Let a closed form take its settings, on fewer windows where each has its own mask."""
+        sample = self._validation_sample()
+        drawn = masks(len(sample))
+        if not bool((drawn == drawn[0]).all()):
+            every = -(-len(sample) // self.forecaster.most_probed)
+            drawn, sample = drawn[::every], sample[::every]
+        return self.forecaster.tune(lambda: self._loss(drawn, sample))
 
     def validation_masks(self, masks: GateSampler) -> Tensor:
         """``[window, region]`` a mask for each window of the validation loss."""

@@ -51,7 +51,14 @@ def fit_lines(result: "FitResult") -> RenderableType:
     """The verdict, the evidence, and where the files lie."""
     plan = result.plan
     curve = [point for point in result.curve if point.method == plan.method]
-    parts: list[RenderableType] = [Text(verdict(plan)), *_contest(plan), "", _scores(plan), ""]
+    parts: list[RenderableType] = [
+        Text(verdict(plan)),
+        *_contest(plan),
+        "",
+        _scores(plan),
+        *_forecaster(plan),
+        "",
+    ]
     if curve:
         parts += [_curve(curve), ""]
     folder = str(result.folder)
@@ -117,16 +124,31 @@ def _scores(plan: Plan) -> Table:
     unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
     table = table_of("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
     metrics = plan.metrics
-    rows: dict[str, Score] = {
+    rows: dict[str, Score | None] = {
         "all sensors": metrics.all_sensors,
         "this plan": metrics.plan,
+        "this plan, linear": metrics.linear,
         "persistence": metrics.persistence,
         "calendar alone": metrics.climatology,
     }
     for name, score in rows.items():
+        if score is None:
+            continue
         ratio = score.rmse / metrics.all_sensors.rmse if metrics.all_sensors.rmse else float("nan")
         table.add_row(name, number(score.rmse), number(score.mae), f"{ratio:.3f}")
     return table
+
+
+def _forecaster(plan: Plan) -> list[Text]:
+    """What forecasts, where it is not the network alone."""
+    record = plan.forecaster
+    if record is None or record.shipped == record.backbone:
+        return []
+    what, better = "linear regression", record.backbone
+    if record.linear_share < 1:
+        share = f"{100 * record.linear_share:.0f} %"
+        what, better = f"{record.backbone} blended with {share} linear regression", "either"
+    return [Text(f"The forecaster is {what}: on validation better than {better}.")]
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:

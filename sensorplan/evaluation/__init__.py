@@ -23,7 +23,6 @@ from sensorplan.evaluation.evidence import (
     forecaster_warnings,
     gather_evidence,
     history_warnings,
-    tuned_errors,
 )
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
@@ -34,6 +33,7 @@ from sensorplan.evaluation.forecasts import (
 from sensorplan.evaluation.limit import linear_limit, why_no_limit
 from sensorplan.evaluation.neural import train_judge
 from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
+from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 
 __all__ = [
     "MARGIN",
@@ -41,6 +41,7 @@ __all__ = [
     "Evidence",
     "JudgedErrors",
     "RidgeJudge",
+    "Shipped",
     "accuracy_curve",
     "baseline_losses",
     "climatology_errors",
@@ -53,6 +54,7 @@ __all__ = [
     "lead_rows",
     "limit_curve",
     "linear_limit",
+    "make_linear",
     "mask_errors",
     "method_rows",
     "persistence_errors",
@@ -61,7 +63,7 @@ __all__ = [
     "ridge_errors",
     "score_of",
     "sensor_rows",
+    "ship",
     "train_judge",
-    "tuned_errors",
     "why_no_limit",
 ]

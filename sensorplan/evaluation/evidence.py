@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
@@ -11,12 +10,12 @@ from sensorplan.evaluation.forecasts import (
     persistence_errors,
     score_of,
 )
-from sensorplan.forecasters import Compact
+from sensorplan.evaluation.shipping import Shipped, forecast_of, make_linear, ship
 from sensorplan.metrics import Errors, value_kept
 from sensorplan.plan import Metrics
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
-from sensorplan.windows import Batch, Split
+from sensorplan.windows import Split, Windows
 
 LITTLE = 0.1  # share of the calendar's error that all sensors must take away to be worth it
 FAR_WORSE = 1.25  # RMSE ratio
@@ -33,21 +32,21 @@ class Evidence:
         mask: ``[region]`` the plan.
         metrics: The scores.
         all_sensors: Test errors from all sensors, the reference of every ratio.
-        compact: The forecaster that takes the kept regions alone.
+        shipped: The forecaster of the plan, from the kept regions alone.
         warnings: Plain sentences.
     """
 
     mask: Bools
     metrics: Metrics
     all_sensors: Errors
-    compact: Compact
+    shipped: Shipped
     warnings: tuple[str, ...]
 
 
 def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str) -> Evidence:
-    """Fine-tune on the plan and, as often, on all sensors; score both and the references.
+    """Make the forecaster of the plan and that of all sensors; score both and the references.
 
-    Each fine-tuning starts from the shared forecaster and ends with the state that is best on
+    Each network is fine-tuned from the shared one and ends with the state that is best on
     validation, the first one included. The trainer is left as it was.
 
     Args:
@@ -57,12 +56,16 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         unit: Of the errors.
     """
     windows, test = trainer.windows, trainer.windows.split.test
-    everything, whole = tuned_errors(trainer, np.ones(len(mask), bool))
-    plan, compact = (everything, whole) if mask.all() else tuned_errors(trainer, mask)
-    without = climatology_errors(windows, test)
+    linear = make_linear(trainer)
+    whole = ship(trainer, linear, np.ones(len(mask), bool))
+    shipped = whole if mask.all() else ship(trainer, linear, mask)
+    everything = forecast_errors(windows, test, whole.forecast)
+    plan = everything if mask.all() else forecast_errors(windows, test, shipped.forecast)
+    without, floor = climatology_errors(windows, test), _linear_errors(windows, shipped)
     metrics = Metrics(
         all_sensors=score_of(everything),
         plan=score_of(plan),
+        linear=score_of(floor) if floor else None,
         persistence=score_of(persistence_errors(windows, test)),
         climatology=score_of(without),
         unit=unit,
@@ -70,26 +73,17 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
     )
     warnings = _warnings(metrics, oscillation, windows.split)
-    return Evidence(mask, metrics, everything, compact, tuple(warnings))
+    return Evidence(mask, metrics, everything, shipped, tuple(warnings))
 
 
-def tuned_errors(trainer: Trainer, mask: Bools) -> tuple[Errors, Compact]:
-    """Test errors of the compact forecaster of a mask, fine-tuned on it; the trainer stays."""
-    shared, settings = trainer.snapshot(), trainer.settings
-    fixed = trainer.mask_tensor(mask)
-    trainer.train(settings.fine_tune, trainer.late_rate, lambda batch: fixed.expand(batch, -1))
-    compact = trainer.forecaster.compact(trainer.theta.detach() * fixed)
-    trainer.restore(shared)
-    kept = torch.nonzero(fixed)[:, 0]
-
-    def forecast(batch: Batch) -> torch.Tensor:
-        forecasts: torch.Tensor = compact(
-            batch.history[:, kept], batch.seen[:, kept], batch.calendar
-        )
-        return forecasts
-
-    windows = trainer.windows
-    return forecast_errors(windows, windows.split.test, forecast), compact
+def _linear_errors(windows: Windows, shipped: Shipped) -> Errors | None:
+    """Test errors of ridge regression on the plan, where there is one."""
+    linear = shipped.linear
+    if linear is None:
+        return None
+    return forecast_errors(
+        windows, windows.split.test, lambda batch: forecast_of(linear, shipped.mask, batch)
+    )
 
 
 def _warnings(metrics: Metrics, oscillation: float, split: Split) -> list[str]:

@@ -1,6 +1,6 @@
 """How good a forecast of every sensor is, on later time that nothing was trained on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ def forecast_errors(windows: Windows, starts: Ints, forecast: Callable[[Batch], 
     """
     parts = []
     with torch.no_grad():
-        for batch in map(windows.batch, _parts(windows, starts)):
+        for batch in batches(windows, starts):
             shape = (len(batch), windows.regions, windows.split.horizon, windows.channels)
             error = (forecast(batch) - batch.future).view(shape) * windows.error_scale[:, None]
             parts.append(window_errors(error, batch.valid.view(shape)))
@@ -67,8 +67,12 @@ def score_of(errors: Errors) -> Score:
     return Score(rmse=errors.rmse, mae=errors.mae)
 
 
-def _parts(windows: Windows, starts: Ints) -> list[Ints]:
+def batches(windows: Windows, starts: Ints) -> Iterator[Batch]:
     """The windows in batches that fit in memory."""
+    return map(windows.batch, _parts(windows, starts))
+
+
+def _parts(windows: Windows, starts: Ints) -> list[Ints]:
     length = windows.split.lookback + windows.split.horizon
     wide = windows.regions * max(100, length * windows.channels)
     size = int(np.clip(BATCH_VALUES // wide, 1, 64))

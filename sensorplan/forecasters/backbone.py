@@ -1,5 +1,6 @@
 """`Backbone` and `Compact`: what every architecture is, before and after planning."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -45,7 +46,7 @@ class Backbone(nn.Module):
     Attributes:
         learning_rate: Peak of the one-cycle schedule, where no setting says otherwise.
         options_type: Its own settings.
-        closed_form: True when `build` fits it, and steps of training would change nothing.
+        closed_form: True when `build` fits it, and training only calls `tune`.
         most_probed: Windows that a gradient to the gates is averaged over at most.
     """
 
@@ -90,6 +91,17 @@ class Backbone(nn.Module):
 
         Returns:
             ``[batch, target, horizon * channel]``.
+        """
+        raise NotImplementedError
+
+    def tune(self, loss: Callable[[], float]) -> float:
+        """Take the settings with the lowest loss on validation; only where `closed_form`.
+
+        Args:
+            loss: That of the forecaster as it is now.
+
+        Returns:
+            The lowest loss.
         """
         raise NotImplementedError
 

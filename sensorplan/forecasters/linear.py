@@ -10,7 +10,7 @@ for nothing. A solution costs the cube of the features, so this is for networks 
 Source: Hoerl and Kennard 1970, Technometrics 12, 55-67.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,9 +23,6 @@ from sensorplan.forecasters.lags import LAGS, lag_features
 from sensorplan.forecasters.network import Network
 
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # beside second moments near 1
-SHARES = (1.0, 0.5, 0.2)  # of the regions, in the masks that the penalty is chosen under
-SMALLEST_ERROR = 1e-12
-HELD_OUT = 0.2  # of the training windows, the last ones, on which it is chosen
 MOST_WINDOWS = 4000
 MOST_INPUTS = 20_000_000  # windows x features, above which there are fewer windows
 FEWEST_WINDOWS = 500
@@ -65,10 +62,11 @@ class Linear(Backbone):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("centre", torch.zeros(LAGS, regions, channels))
         self.register_buffer("level", torch.zeros(targets))
+        self.penalty.fill_(1.0)
 
     @classmethod
     def build(cls, network: Network, options: Options) -> "Linear":
-        """Fit the training history, with the penalty that forecasts its end best.
+        """Take the moments of the training history; `tune` finds the penalty.
 
         Raises:
             DataError: The network is too large.
@@ -84,26 +82,10 @@ class Linear(Backbone):
                 f"are too many; it takes at most {MOST_WEIGHTS:,} in all: take larger patches, a "
                 "shorter horizon, or another backbone"
             )
-        first = slice(0, max(1, round((1 - HELD_OUT) * len(history))))
-        rest = slice(first.stop - 1, None)  # never empty
-        trial = cls._fit(network.channels, history[first], seen[first], target[first], valid[first])
-        order = np.random.default_rng(network.seed).permutation(network.regions)
-        places = torch.from_numpy(order.argsort())
-        masks = [(places < max(1, round(s * network.regions))).float() for s in SHARES]
-        penalty = trial.best_penalty(history[rest], seen[rest], target[rest], valid[rest], masks)
-        model = cls._fit(network.channels, history, seen, target, valid)
-        model.penalty.fill_(penalty)
-        return model
-
-    @classmethod
-    def _fit(
-        cls, channels: int, history: Tensor, seen: Tensor, target: Tensor, valid: Tensor
-    ) -> "Linear":
-        windows, regions = history.shape[:2]
-        features = LAGS * regions * channels
-        among_windows = windows if windows < features else None
-        model = cls(regions, channels, target.shape[1], among_windows)
-        lags = lag_features(history, seen, channels)
+        windows = len(history)
+        fewer = windows if windows < features else None
+        model = cls(network.regions, network.channels, targets, fewer)
+        lags = lag_features(history, seen, network.channels)
         model.centre.copy_(lags.mean(0))
         observed = valid.sum(0) + 1
         model.level.copy_(target.sum(0) / observed)
@@ -113,27 +95,14 @@ class Linear(Backbone):
         model.outputs.copy_(y if model.among_windows else x.T @ y)
         return model
 
-    def best_penalty(
-        self, history: Tensor, seen: Tensor, target: Tensor, valid: Tensor, gates: Sequence[Tensor]
-    ) -> float:
-        """The penalty with the lowest geometric mean of the errors under some gates.
-
-        Args:
-            history: ``[window, region, lookback * channel]``.
-            seen: The same shape.
-            target: ``[window, region * horizon * channel]``.
-            valid: The same shape.
-            gates: ``[region]`` each.
-        """
+    def tune(self, loss: Callable[[], float]) -> float:
+        """Take the penalty with the lowest loss; see `Backbone.tune`."""
         losses = []
         for penalty in PENALTIES:
             self.penalty.fill_(penalty)
-            loss = 0.0
-            for gate in gates:
-                error = (self(history, seen, history[:, 0], gate).flatten(1) - target) * valid
-                loss += float(torch.log((error**2).mean() + SMALLEST_ERROR))
-            losses.append(loss)
-        return PENALTIES[int(np.argmin(losses))]
+            losses.append(loss())
+        self.penalty.fill_(PENALTIES[int(np.argmin(losses))])
+        return min(losses)
 
     def forward(
         self,

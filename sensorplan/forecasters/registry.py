@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from typing import Any
 
 from pydantic import ValidationError
 
 from sensorplan.errors import RecipeError
-from sensorplan.forecasters.backbone import Backbone
+from sensorplan.forecasters.backbone import Backbone, Compact
+from sensorplan.forecasters.blend import CompactBlend
 from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
 
-FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, "linear": Linear}
+LINEAR = "linear"
+BLEND = "blend"
+"""Not a backbone: the name of `CompactBlend` in files."""
+
+FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, LINEAR: Linear}
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""
@@ -41,6 +47,21 @@ def build_backbone(name: str, options: Mapping[str, object], network: Network) -
         wrong = unknown if first["type"] == "extra_forbidden" else first["msg"]
         raise RecipeError(f"{found}; {wrong}") from error
     return backbone.build(network, settings)
+
+
+def empty_compact(name: str, config: dict[str, Any]) -> Compact:
+    """A compact forecaster of the same shape, ready to load a state.
+
+    Args:
+        name: Of its backbone, or `BLEND`.
+        config: See `Compact.config`.
+
+    Raises:
+        RecipeError: There is no such backbone.
+    """
+    if name == BLEND:
+        return CompactBlend.empty(config, empty_compact(config["backbone"], config["network"]))
+    return find_backbone(name).empty_compact(config)
 
 
 def find_backbone(name: str) -> type[Backbone]:

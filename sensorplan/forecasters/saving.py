@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.forecasters.backbone import Compact
-from sensorplan.forecasters.registry import find_backbone
+from sensorplan.forecasters.registry import empty_compact
 
 FORMAT = 1
 HEADER = "sensorplan"  # name of the metadata entry
@@ -22,7 +22,7 @@ def to_bytes(
     """A safetensors file.
 
     Args:
-        backbone: Name of the architecture.
+        backbone: Name of the architecture, or `BLEND`.
         compact: The forecaster.
         series: Scaling of the network's series, under ``series.`` names.
         about: What else to know, as JSON: names of the kept sensors, lookback and so on.
@@ -54,7 +54,7 @@ def from_bytes(content: bytes, where: str) -> tuple[Compact, dict[str, Tensor], 
             raise DataError(
                 f"{where}: format {header['format']} is of another sensorplan; expected {FORMAT}"
             )
-        compact = find_backbone(header["backbone"]).empty_compact(header["config"])
+        compact = empty_compact(header["backbone"], header["config"])
         compact.load_state_dict(_below(tensors, "forecaster."))
         return compact, _below(tensors, "series."), header["about"]
     except (safetensors.SafetensorError, RecipeError, *DAMAGED_HEADER) as error:

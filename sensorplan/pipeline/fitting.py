@@ -8,12 +8,12 @@ from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.forecasters import to_bytes
-from sensorplan.pipeline.budgeting import knee_notes, knee_within
+from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import CurvePoint, Plan, Ranking, Stability
+from sensorplan.plan import CurvePoint, ForecasterRecord, Plan, Ranking, Stability
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
@@ -71,7 +71,7 @@ def fit(
     frequency, stability = resample_plan(prepared, trained.ranking, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
-            trainer, trained.ranking, recipe.mask.method, evidence.all_sensors, done
+            trainer, trained.ranking, recipe.mask.method, everything_errors(trainer), done
         )
 
     windows = trainer.windows
@@ -95,7 +95,7 @@ def fit(
             data=data,
             curve=curve,
             extra_files={
-                "forecaster.safetensors": _forecaster_file(recipe, regions, windows, evidence),
+                "forecaster.safetensors": _forecaster_file(regions, windows, evidence),
                 "recipe.toml": dump_recipe(written, folder),
             },
             overwrite=overwrite,
@@ -136,6 +136,11 @@ def _plan(
         ),
         candidates=trained.candidates,
         candidate_loss=trained.loss,
+        forecaster=ForecasterRecord(
+            backbone=recipe.training.backbone,
+            shipped=evidence.shipped.backbone,
+            linear_share=evidence.shipped.linear_share,
+        ),
         stability=stability,
         timings=timings,
         versions=versions(),
@@ -151,13 +156,11 @@ def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:
     )
 
 
-def _forecaster_file(
-    recipe: Recipe, regions: Regions, windows: Windows, evidence: Evidence
-) -> bytes:
+def _forecaster_file(regions: Regions, windows: Windows, evidence: Evidence) -> bytes:
     gate_order = [name for name, kept in zip(regions.names, evidence.mask, strict=True) if kept]
     return to_bytes(
-        recipe.training.backbone,
-        evidence.compact,
+        evidence.shipped.backbone,
+        evidence.shipped.compact,
         windows.scaling(),
         {
             "lookback": windows.split.lookback,
