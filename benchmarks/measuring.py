@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -111,6 +112,11 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     console = Console(markup=False, emoji=False, highlight=False)
     console.width = max(console.width, LEAST_WIDTH)
     console.print(table)
+
+
+def no_progress(stage: str, parts: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Where a stage of `fit` would tell how far it is: nothing."""
+    return nullcontext(lambda done: None)
 
 
 def say(line: str) -> None:

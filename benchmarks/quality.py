@@ -14,15 +14,13 @@ random plans; all sensors beat persistence and climatology; the plan beats linea
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from measuring import new_parser, say, show, write_figures
+from measuring import new_parser, no_progress, say, show, write_figures
 
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import forecast_errors, make_linear, ship
@@ -133,11 +131,11 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
         SensorplanError: The data or the settings cannot be used.
     """
     begin = time.perf_counter()
-    prepared = prepare(recipe, _no_progress)
+    prepared = prepare(recipe, no_progress)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     windows, budget = trainer.windows, prepared.budget
     early = trainer.snapshot()
-    trained, evidence = plan_sensors(prepared, recipe, _no_progress)
+    trained, evidence = plan_sensors(prepared, recipe, no_progress)
     planned = time.perf_counter()
 
     others = _random_plans(len(regions), budget, random_plans, recipe.run.seed)
@@ -181,10 +179,6 @@ def _tuned(trainer: Trainer, mask: Bools) -> float:
     """RMSE of what `fit` ships with a plan."""
     windows, shipped = trainer.windows, ship(trainer, make_linear(trainer), mask)
     return forecast_errors(windows, windows.split.test, shipped.forecast).rmse
-
-
-def _no_progress(stage: str, parts: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda done: None)
 
 
 def _random_plans(regions: int, budget: int, count: int, seed: int) -> list[Bools]:
