@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sensorplan.forecasters.level import carry_level, leave_level
+
 
 @dataclass(frozen=True)
 class MixerSizes:
@@ -65,7 +67,7 @@ class MixerCore(nn.Module):
             nn.Linear(4 * width + 2 + sizes.calendar, sizes.hidden), nn.GELU(), last
         )
         self.decode_linear = nn.Linear(3 * width, sizes.future)
-        self.by_step = (sizes.history // sizes.channels, sizes.channels)
+        self.channels = sizes.channels
         horizon = sizes.future // sizes.channels
         self.level_gain = nn.Parameter(torch.ones(horizon, sizes.channels))
         self.latent_shrinkage = nn.Parameter(torch.zeros(sizes.latents, 1))  # log
@@ -86,9 +88,7 @@ class MixerCore(nn.Module):
         Returns:
             ``[batch, target, horizon * channel]``.
         """
-        by_step = history.view(*history.shape[:2], *self.by_step)
-        level = self._network_level(by_step, seen, gate)  # [batch, 1, channel]
-        deviation = (by_step - level.unsqueeze(2)).flatten(2) * seen
+        deviation, level = leave_level(history, seen, gate, self.channels)
         streams = torch.cat([deviation, seen], -1)
         code = self.encode(streams) + self.encode_linear(streams) + layout.entry
         weight = (gate * seen.mean(-1)).unsqueeze(-1)  # [batch, source, 1]
@@ -115,20 +115,9 @@ class MixerCore(nn.Module):
             -1,
         )
         everything = torch.cat([linear, around], -1)
-        carried = (self.level_gain * level).flatten(1).unsqueeze(1)  # [batch, 1, horizon * channel]
+        carried = carry_level(level, self.level_gain)  # [batch, 1, horizon * channel]
         forecast: Tensor = self.decode(everything) + self.decode_linear(linear) + carried
         return forecast
-
-    def _network_level(self, by_step: Tensor, seen: Tensor, gate: Tensor) -> Tensor:
-        """``[batch, 1, channel]`` mean of what the kept regions saw in each window.
-
-        The forecast is made of deviations from it, so that a drift of the whole network (a trend,
-        an odd season) is carried on and not extrapolated.
-        """
-        gates = gate.expand(by_step.shape[:2])[..., None, None]  # [batch, source, 1, 1]
-        weight = gates * seen.view(by_step.shape)
-        level = (by_step * weight).sum((1, 2)) / (weight.sum((1, 2)) + 1)  # [batch, channel]
-        return level.unsqueeze(1)
 
 
 def _mean(weighted: Tensor, shrinkage: Tensor) -> tuple[Tensor, Tensor]:
