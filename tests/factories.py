@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sensorplan.forecasters import Network
 from sensorplan.rankers import History, make_history
 from sensorplan.recipe import TrainingSettings, WindowSettings
 from sensorplan.regions import Regions, nodalize, patchify
@@ -112,6 +113,20 @@ def cut_windows(
     regions: Regions = patchify(data, patch) if patch else nodalize(data)
     window = WindowSettings(**{"lookback": 4, "horizon": 2, **settings})
     return make_windows(data, regions, window, torch.device("cpu"))
+
+
+def network_of(windows: Windows, seed: int = 0) -> Network:
+    """What a backbone may know of the network."""
+    training = windows.split.bounds[0]
+    return Network(
+        lookback=windows.split.lookback,
+        horizon=windows.split.horizon,
+        anomalies=windows.anomalies[:training].numpy(),
+        valid=windows.valid[:training].numpy(),
+        calendar_features=windows.calendar.shape[1],
+        topology=windows.topology,
+        seed=seed,
+    )
 
 
 def make_trainer(

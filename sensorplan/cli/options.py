@@ -74,7 +74,7 @@ Patch = Annotated[
 ]
 Backbone = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Architecture of the forecaster: mixer (default)."),
+    typer.Option(metavar="NAME", help="Architecture of the forecaster: mixer (default) or vit."),
 ]
 BackboneOption = Annotated[
     list[str] | None,

@@ -12,12 +12,13 @@ from sensorplan.forecasters.blend import CompactBlend
 from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
+from sensorplan.forecasters.vit import Vit
 
 LINEAR = "linear"
 BLEND = "blend"
 """Not a backbone: the name of `CompactBlend` in files."""
 
-FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, LINEAR: Linear}
+FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, "vit": Vit, LINEAR: Linear}
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""

@@ -1,0 +1,56 @@
+"""What happens region by region, before and after anything passes between regions."""
+
+import torch
+from torch import Tensor, nn
+
+from sensorplan.forecasters.level import carry_level
+
+
+class RegionEncoder(nn.Module):
+    """What a region saw, as a code: a linear and a non-linear view of it."""
+
+    def __init__(self, history: int, hidden: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * history, width)
+        self.bent = nn.Sequential(
+            nn.Linear(2 * history, hidden), nn.GELU(), nn.Linear(hidden, width)
+        )
+
+    def forward(self, deviation: Tensor, seen: Tensor) -> Tensor:
+        """Encode ``[batch, region, lookback * channel]`` deviations and what of them was seen.
+
+        Returns:
+            ``[batch, region, width]``.
+        """
+        streams = torch.cat([deviation, seen], -1)
+        code: Tensor = self.linear(streams) + self.bent(streams)
+        return code
+
+
+class RegionDecoder(nn.Module):
+    """The forecast of a region from what reached it: the level carried on, and deviations."""
+
+    def __init__(self, streams: int, around: int, hidden: int, channels: int, future: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(streams, future)
+        last = nn.Linear(hidden, future)
+        nn.init.zeros_(last.weight)
+        self.bent = nn.Sequential(nn.Linear(streams + around, hidden), nn.GELU(), last)
+        self.level_gain = nn.Parameter(torch.ones(future // channels, channels))
+
+    def forward(self, streams: Tensor, around: Tensor, calendar: Tensor, level: Tensor) -> Tensor:
+        """Forecast the targets.
+
+        Args:
+            streams: ``[batch, target, stream]`` what reached them, in proportion to what was seen.
+            around: ``[batch, target, feature]`` what bends that: identity, certainty.
+            calendar: ``[batch, feature]``; it does, too.
+            level: ``[batch, 1, channel]``, see `leave_level`.
+
+        Returns:
+            ``[batch, target, horizon * channel]``.
+        """
+        season = calendar.unsqueeze(1).expand(-1, streams.shape[1], -1)
+        everything = torch.cat([streams, around, season], -1)
+        forecast: Tensor = self.linear(streams) + self.bent(everything)
+        return forecast + carry_level(level, self.level_gain)
