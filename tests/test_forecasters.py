@@ -20,12 +20,27 @@ every_network = pytest.mark.parametrize(
 )
 
 
+def as_stations(nodes):
+    return {"nodes": nodes}
+
+
+def as_grid(nodes):
+    rows = max(n for n in range(1, nodes) if nodes % n == 0 and n * n <= nodes)
+    return {"grid": (rows, nodes // rows), "positions": True}
+
+
+MADE_AS = {"conv": as_grid}
+
+
+def make_data(name, nodes, **options):
+    """Data of the kind that a backbone takes: stations, where it does not need another."""
+    return make_sensor_data(**{**options, **MADE_AS.get(name, as_stations)(nodes)})
+
+
 @functools.cache
 def make_forecaster(name, nodes=7, channels=1, gaps=0.2, positions=True, times=160):
     """A forecaster with random weights, and the windows it was built for."""
-    data = make_sensor_data(
-        times=times, nodes=nodes, channels=channels, gaps=gaps, positions=positions
-    )
+    data = make_data(name, nodes, times=times, channels=channels, gaps=gaps, positions=positions)
     windows = cut_windows(data)
     torch.manual_seed(1)
     forecaster = build_backbone(name, {}, network_of(windows, 1))
@@ -143,7 +158,7 @@ def test_a_network_with_nothing_seen_gives_a_finite_forecast(name):
 
 @every_backbone
 def test_a_region_never_seen_gives_no_nan(name):
-    data = make_sensor_data(nodes=6)
+    data = make_data(name, 6)
     data.values[:, 4] = np.nan
     data.values[:, 1] = 5  # constant
     windows = cut_windows(data)
@@ -190,7 +205,7 @@ def test_a_compact_forecaster_is_smaller(name):
 
 @every_network
 def test_the_seed_settles_a_forecaster(name):
-    windows = cut_windows(make_sensor_data(gaps=0.1))
+    windows = cut_windows(make_data(name, 12, gaps=0.1))
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)

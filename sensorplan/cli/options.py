@@ -74,7 +74,10 @@ Patch = Annotated[
 ]
 Backbone = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Architecture of the forecaster: mixer (default) or vit."),
+    typer.Option(
+        metavar="NAME",
+        help="Architecture of the forecaster: mixer (default), vit, or conv for grids.",
+    ),
 ]
 BackboneOption = Annotated[
     list[str] | None,

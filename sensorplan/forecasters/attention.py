@@ -63,4 +63,7 @@ class WeightedAttention(nn.Module):
 
     def _by_head(self, projected: Tensor) -> Tensor:
         """``[..., token, head * width]`` to ``[..., head, token, width]``."""
-        return projected.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+        by_head = projected.view(
+            *projected.shape[:-1], self.heads, projected.shape[-1] // self.heads
+        )
+        return by_head.transpose(-2, -3)

@@ -4,6 +4,25 @@ import torch
 from torch import Tensor, nn
 
 from sensorplan.forecasters.level import carry_level
+from sensorplan.forecasters.network import Network, identity_features
+
+
+class RegionIdentity(nn.Module):
+    """What tells each region apart: from its modes and its position, and learned."""
+
+    features: Tensor
+
+    def __init__(self, network: Network, width: int) -> None:
+        super().__init__()
+        features = identity_features(network.loadings, network.topology.positions)
+        self.linear = nn.Linear(features.shape[1], width)
+        self.learned = nn.Parameter(torch.zeros(len(features), width))
+        self.register_buffer("features", torch.from_numpy(features))
+
+    def forward(self) -> Tensor:
+        """``[region, width]``."""
+        identity: Tensor = self.linear(self.features) + self.learned
+        return identity
 
 
 class RegionEncoder(nn.Module):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sensorplan.errors import RecipeError
 from sensorplan.forecasters.backbone import Backbone, Compact
 from sensorplan.forecasters.blend import CompactBlend
+from sensorplan.forecasters.conv import Conv
 from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
@@ -18,7 +19,12 @@ LINEAR = "linear"
 BLEND = "blend"
 """Not a backbone: the name of `CompactBlend` in files."""
 
-FORECASTERS: dict[str, type[Backbone]] = {"mixer": Mixer, "vit": Vit, LINEAR: Linear}
+FORECASTERS: dict[str, type[Backbone]] = {
+    "mixer": Mixer,
+    "vit": Vit,
+    "conv": Conv,
+    LINEAR: Linear,
+}
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""

@@ -15,16 +15,18 @@ regions, whatever the mask: up to a thousand they cost no more than a few times 
 thousand expect half an hour on one core, and beyond that take patches.
 """
 
-from dataclasses import asdict
+import copy
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from sensorplan.forecasters.attention import HEAD
-from sensorplan.forecasters.backbone import Backbone, Compact, Options
-from sensorplan.forecasters.network import Network, identity_features
+from sensorplan.forecasters.backbone import Backbone, Options
+from sensorplan.forecasters.laid_out import LaidOut, places
+from sensorplan.forecasters.network import Network
+from sensorplan.forecasters.regionwise import RegionIdentity
 from sensorplan.forecasters.vit_core import VitCore, VitLayout, VitSizes
 
 
@@ -47,15 +49,12 @@ class Vit(Backbone):
 
     learning_rate = 5e-3
     options_type = VitOptions
-    features: Tensor
 
-    def __init__(self, sizes: VitSizes, features: Tensor) -> None:
+    def __init__(self, sizes: VitSizes, network: Network) -> None:
         super().__init__()
-        self.sizes = sizes
         self.core = VitCore(sizes)
-        self.identify = nn.Linear(features.shape[1], 2 * sizes.width)
-        self.identity = nn.Parameter(torch.zeros(len(features), 2 * sizes.width))
-        self.register_buffer("features", features)
+        self.identity = RegionIdentity(network, 2 * sizes.width)
+        self.regions = network.regions
 
     @classmethod
     def build(cls, network: Network, options: Options) -> "Vit":
@@ -67,15 +66,11 @@ class Vit(Backbone):
             calendar=network.calendar_features,
             **options.model_dump(),
         )
-        features = identity_features(network.loadings, network.topology.positions)
-        return cls(sizes, torch.from_numpy(features))
+        return cls(sizes, network)
 
-    def layout(self, targets: Tensor | None = None) -> VitLayout:
-        """The layout with all regions as sources, for some targets (all by default)."""
-        if targets is None:
-            targets = torch.arange(len(self.features), device=self.features.device)
-        whole = self.identify(self.features) + self.identity
-        entry, exit_ = whole.split(self.sizes.width, -1)
+    def layout(self, targets: Tensor) -> VitLayout:
+        """The layout with all regions as sources, for some targets."""
+        entry, exit_ = self.identity().chunk(2, -1)
         return VitLayout(entry, self.core.read.ask(entry[targets]), exit_[targets], targets)
 
     def forward(
@@ -87,58 +82,26 @@ class Vit(Backbone):
         targets: Tensor | None = None,
     ) -> Tensor:
         """See `Backbone.forward`."""
+        if targets is None:
+            targets = torch.arange(self.regions, device=gate.device)
         forecast: Tensor = self.core(history, seen, calendar, gate, self.layout(targets))
         return forecast
 
-    def compact(self, gate: Tensor) -> "CompactVit":
+    def compact(self, gate: Tensor) -> LaidOut:
         """The same forecaster with the tokens of the kept regions (gate not 0) only."""
         kept = torch.nonzero(gate)[:, 0]
-        place = torch.full((len(gate),), len(kept), device=gate.device)
-        place[kept] = torch.arange(len(kept), device=gate.device)
-        with torch.no_grad():
-            whole = self.layout()
-        compact = CompactVit(self.sizes, len(gate), len(kept))
-        compact.core.load_state_dict(self.core.state_dict())
-        compact.set_buffers(gate[kept], whole._replace(entry=whole.entry[kept], own=place))
-        return compact.to(gate.device)
+        whole = self.layout(torch.arange(self.regions, device=gate.device))
+        layout = whole._replace(entry=whole.entry[kept], own=places(kept, self.regions))
+        return LaidOut(copy.deepcopy(self.core), gate[kept], layout)
 
     @classmethod
-    def empty_compact(cls, config: dict[str, Any]) -> "CompactVit":
+    def empty_compact(cls, config: dict[str, Any]) -> LaidOut:
         """See `Backbone.empty_compact`."""
-        return CompactVit(**{**config, "sizes": VitSizes(**config["sizes"])})
-
-
-class CompactVit(Compact):
-    """A transformer reduced to its kept regions."""
-
-    gate: Tensor
-
-    def __init__(self, sizes: VitSizes, regions: int, kept: int) -> None:
-        super().__init__()
-        self.sizes, self.regions, self.kept = sizes, regions, kept
-        self.core = VitCore(sizes)
-        self.set_buffers(
-            torch.zeros(kept),
-            VitLayout(
-                entry=torch.zeros(kept, sizes.width),
-                query=torch.zeros(sizes.heads, regions, HEAD),
-                exit=torch.zeros(regions, sizes.width),
-                own=torch.zeros(regions, dtype=torch.int64),
-            ),
+        sizes, regions, kept = VitSizes(**config["sizes"]), config["regions"], config["kept"]
+        layout = VitLayout(
+            entry=torch.zeros(kept, sizes.width),
+            query=torch.zeros(sizes.heads, regions, HEAD),
+            exit=torch.zeros(regions, sizes.width),
+            own=torch.zeros(regions, dtype=torch.int64),
         )
-
-    def set_buffers(self, gate: Tensor, layout: VitLayout) -> None:
-        """Take the gate of the kept regions and their layout."""
-        self.register_buffer("gate", gate.detach().clone())
-        for name, tensor in layout._asdict().items():
-            self.register_buffer(f"layout_{name}", tensor.detach().clone().contiguous())
-
-    def config(self) -> dict[str, Any]:
-        """See `Compact.config`."""
-        return {"sizes": asdict(self.sizes), "regions": self.regions, "kept": self.kept}
-
-    def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
-        """See `Compact.forward`."""
-        layout = VitLayout(*(getattr(self, f"layout_{name}") for name in VitLayout._fields))
-        forecast: Tensor = self.core(history, seen, calendar, self.gate, layout)
-        return forecast
+        return LaidOut(VitCore(sizes), torch.zeros(kept), layout)

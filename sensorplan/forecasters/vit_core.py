@@ -67,7 +67,7 @@ class VitCore(nn.Module):
 
     def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
-        self.channels = sizes.channels
+        self.sizes = sizes
         self.encode = RegionEncoder(sizes.history, sizes.hidden, sizes.width)
         self.season = nn.Parameter(torch.zeros(sizes.calendar, sizes.width))
         self.registers = nn.Parameter(0.3 * torch.randn(sizes.registers, sizes.width))
@@ -97,7 +97,7 @@ class VitCore(nn.Module):
             ``[batch, target, horizon * channel]``.
         """
         batch, sources = history.shape[:2]
-        deviation, level = leave_level(history, seen, gate, self.channels)
+        deviation, level = leave_level(history, seen, gate, self.sizes.channels)
         registers = self.registers.expand(batch, -1, -1)
         tokens = torch.cat([self.encode(deviation, seen) + layout.entry, registers], 1)
         tokens = tokens + (calendar @ self.season).unsqueeze(1)
