@@ -137,6 +137,8 @@ class SensorData:
         attributes: Further columns per sensor, say ``altitude`` or ``station_name``, each
             ``[node]``.
         source: Path and checksum.
+        counted: Sizes of the file's sensor dimensions where a name is only a place in there, for it
+            has no ids (a grid: no coordinates); else None.
         findings: What was recognised in the file, and why.
         warnings: Plain sentences for the user.
     """
@@ -149,6 +151,7 @@ class SensorData:
     source: Source
     adjacency: NDArray[np.float32] | None = None
     attributes: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    counted: tuple[int, ...] | None = None
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
 

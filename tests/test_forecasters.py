@@ -229,11 +229,11 @@ def make_file(name="mixer"):
 def test_the_file_gives_back_what_was_put_in(name):
     forecaster, windows = make_forecaster(name)
     content, gate = make_file(name)
-    loaded, series, about = from_bytes(content, "x")
+    loaded, network, about = from_bytes(content, "x")
     assert about == {"kept": ["S000", "Größe"], "lookback": 4}
-    assert series.keys() == {"level", "cycles", "error_scale", "unit"}
+    assert network.keys() == {"observed", "level", "cycles", "error_scale", "unit"}
     for key, tensor in windows.scaling().items():
-        assert torch.equal(series[key], tensor)
+        assert torch.equal(network[key], tensor)
     batch = windows.batch(windows.split.test)
     kept = torch.nonzero(gate)[:, 0]
     with torch.no_grad():
@@ -288,8 +288,10 @@ def test_damaged_files(content):
 
 
 def test_a_file_of_another_format():
-    with pytest.raises(DataError, match=r"^x: format 2 is of another sensorplan; expected 1$"):
-        from_bytes(with_header(format=2), "x")
+    with pytest.raises(DataError, match=r"^x: format 3 is of another sensorplan; expected 2$"):
+        from_bytes(with_header(format=3), "x")
+    with pytest.raises(DataError, match=r"^x: format 1 is of an older .*; fit the plan again$"):
+        from_bytes(with_header(format=1), "x")
 
 
 def test_the_same_forecaster_gives_the_same_bytes():

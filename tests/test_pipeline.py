@@ -27,7 +27,7 @@ FILES = {
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
-    *("resample the history", "curve", "write"),
+    *("calibrate intervals", "resample the history", "curve", "write"),
 ]
 
 
@@ -168,12 +168,13 @@ def test_the_files_agree(fitted):
 def test_the_saved_forecaster_needs_the_kept_sensors_alone(fitted):
     result, _, _ = fitted
     file = result.folder / "forecaster.safetensors"
-    forecaster, series, about = from_bytes(file.read_bytes(), str(file))
+    forecaster, network, about = from_bytes(file.read_bytes(), str(file))
     assert set(about["kept"]) == set(result.plan.kept)
     assert about["kept"] == [name for name in about["regions"] if name in result.plan.kept]
+    assert result.plan.interval_coverage.keys() == {"0.5", "0.8", "0.9", "0.95"}
     assert (about["lookback"], about["horizon"]) == (4, 2)
-    assert series["level"].shape == (8, 1)
-    calendar = torch.zeros(2, len(series["cycles"]))
+    assert network["level"].shape == (8, 1)
+    calendar = torch.zeros(2, len(network["cycles"]))
     assert forecaster(torch.zeros(2, 3, 4), torch.ones(2, 3, 4), calendar).shape == (2, 8, 2)
 
 

@@ -12,7 +12,12 @@ from sensorplan.recipe import WindowSettings
 from sensorplan.regions import patchify
 from sensorplan.sensors import TimeAxis
 from sensorplan.windows import split_record, split_windows, step_default
-from sensorplan.windows.climatology import calendar_features, fit_climatology
+from sensorplan.windows.climatology import (
+    CYCLES,
+    calendar_features,
+    choose_harmonics,
+    fit_climatology,
+)
 
 SHARES = st.integers(1, 49).map(lambda percent: percent / 100)
 STEPS = st.none() | st.integers(1, 12)
@@ -144,13 +149,26 @@ def test_split_record():
     ],
 )
 def test_calendar_holds_the_cycles_seen_twice(times, hours, expected):
-    features = calendar_features(make_time_axis(times, hours=hours), times)
+    time = make_time_axis(times, hours=hours)
+    features = calendar_features(time, choose_harmonics(time, times))
     assert features.shape == (times, expected)
     assert features.dtype == np.float32
 
 
 def test_calendar_goes_by_the_training_stretch():
-    assert calendar_features(make_time_axis(100), 47).shape == (100, 0)
+    assert choose_harmonics(make_time_axis(100), 47) == {}
+    assert choose_harmonics(make_time_axis(100), 48) == {"day": 4}
+
+
+def test_the_chosen_calendar_serves_a_short_axis():
+    long, short = make_time_axis(800), make_time_axis(3)
+    harmonics = choose_harmonics(long, 800)
+    assert harmonics == {"day": 4, "week": 3}
+    assert list(CYCLES) == ["day", "week", "year"]
+    features = calendar_features(short, harmonics)
+    np.testing.assert_array_equal(features, calendar_features(long, harmonics)[:3])
+    backwards = dict(reversed(harmonics.items()))
+    np.testing.assert_array_equal(features, calendar_features(short, backwards))
 
 
 def test_360_day_calendar_has_no_weeks():
@@ -166,7 +184,7 @@ def test_360_day_calendar_has_no_weeks():
         None,
         (days % 360 / 360).astype(np.float32),
     )
-    features = calendar_features(time, times)
+    features = calendar_features(time, choose_harmonics(time, times))
     assert features.shape == (times, 6)
     np.testing.assert_allclose(features[360:720], features[:360], atol=1e-6)
     values = 5 + np.cos(2 * np.pi * days / 360)[:, None]
@@ -192,7 +210,8 @@ def test_climatology_recovers_a_planted_cycle(times, hours, period):
     phase = 2 * np.pi * np.arange(times) * hours / period
     truth = np.column_stack([20 + 3 * np.sin(phase), -5 + np.cos(phase) + 0.5 * np.sin(2 * phase)])
     values = (truth + 0.2 * rng.normal(size=truth.shape)).astype(np.float32)
-    features = calendar_features(make_time_axis(times, hours=hours), times)
+    time = make_time_axis(times, hours=hours)
+    features = calendar_features(time, choose_harmonics(time, times))
     fitted = fit_climatology(values, np.isfinite(values), features)
     np.testing.assert_allclose(fitted.at(features), truth, atol=0.2)
     np.testing.assert_allclose(fitted.scale, 0.2, rtol=0.1)
@@ -205,7 +224,7 @@ def test_a_short_history_borrows_the_cycles_of_the_network():
     truth = 10 + np.arange(6) + 4 * np.sin(phase)[:, None]
     values = (truth + 0.1 * rng.normal(size=truth.shape)).astype(np.float32)
     values[6:, 5] = np.nan  # only the first six hours, all on the rise
-    features = calendar_features(make_time_axis(times), times)
+    features = calendar_features(make_time_axis(times), {"day": 4, "week": 3})
     fitted = fit_climatology(values, np.isfinite(values), features)
     np.testing.assert_allclose(fitted.at(features)[:, 5], truth[:, 5], atol=1.2)
 
@@ -233,7 +252,7 @@ def test_a_network_of_constant_sensors_is_refused(constant):
 @pytest.mark.parametrize("constant", [0.0, 10.1, 101325.3, -1e-3])
 def test_the_climatology_of_a_constant_network_does_not_blow_up(constant):
     values = np.full((200, 3), constant, np.float32)
-    features = calendar_features(make_time_axis(200), 200)
+    features = calendar_features(make_time_axis(200), {"day": 4})
     fitted = fit_climatology(values, np.isfinite(values), features)
     assert fitted.scale.min() > 0
     np.testing.assert_allclose(fitted.at(features), values, rtol=1e-5, atol=1e-6)

@@ -4,7 +4,15 @@ stdout carries the result only; progress, warnings and errors go to stderr. What
 loaded inside the commands, so that ``--help`` answers at once.
 """
 
-from sensorplan.cli import compare, curve, export_map, fit, inspect  # each registers its command
+from sensorplan.cli import (  # each registers its command
+    compare,
+    curve,
+    evaluate,
+    export_map,
+    fit,
+    forecast,
+    inspect,
+)
 from sensorplan.cli.app import app
 
-__all__ = ["app", "compare", "curve", "export_map", "fit", "inspect"]
+__all__ = ["app", "compare", "curve", "evaluate", "export_map", "fit", "forecast", "inspect"]

@@ -20,6 +20,20 @@ Data = Annotated[
         "recipe names the data.",
     ),
 ]
+PlanFolder = Annotated[Path, typer.Argument(metavar="PLAN", help="A folder that fit wrote.")]
+NewData = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA",
+        help="netCDF or CSV files, a quoted glob, or one Zarr store, with steps as in the plan.",
+    ),
+]
+Interval = Annotated[
+    str,
+    typer.Option(
+        metavar="SHARE", help="Level of the intervals: 50%, 80%, 90% (the default) or 95%."
+    ),
+]
 RecipeFile = Annotated[
     Path | None, typer.Option("--recipe", metavar="FILE", help="TOML file of settings.")
 ]

@@ -14,6 +14,8 @@ from rich.text import Text
 from sensorplan.cli.streams import to_stderr, writing_stdout
 from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
 
+INTERVAL = "0.9"
+
 if TYPE_CHECKING:
     from sensorplan.pipeline import FitResult, Inspection
 
@@ -61,6 +63,9 @@ def fit_lines(result: "FitResult") -> RenderableType:
     ]
     if curve:
         parts += [_curve(curve), ""]
+    if INTERVAL in plan.interval_coverage:
+        held = f"{100 * plan.interval_coverage[INTERVAL]:.1f} %"
+        parts += [Text(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
     folder = str(result.folder)
     parts += [
         whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),

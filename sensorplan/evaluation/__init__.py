@@ -9,6 +9,8 @@ from sensorplan.evaluation.comparison import (
     method_rows,
     sensor_rows,
 )
+from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate, widening
+from sensorplan.evaluation.coverage import Coverage, interval_coverage
 from sensorplan.evaluation.curve import (
     accuracy_curve,
     baseline_losses,
@@ -19,13 +21,16 @@ from sensorplan.evaluation.curve import (
     random_curve,
 )
 from sensorplan.evaluation.evidence import (
+    FEW_APART,
     Evidence,
     forecaster_warnings,
     gather_evidence,
     history_warnings,
 )
 from sensorplan.evaluation.forecasts import (
+    Forecast,
     climatology_errors,
+    compact_forecast,
     forecast_errors,
     persistence_errors,
     score_of,
@@ -36,20 +41,28 @@ from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 
 __all__ = [
+    "FEW_APART",
+    "LEVELS",
     "MARGIN",
     "Case",
+    "Coverage",
     "Evidence",
+    "Forecast",
+    "Intervals",
     "JudgedErrors",
     "RidgeJudge",
     "Shipped",
     "accuracy_curve",
     "baseline_losses",
+    "calibrate",
     "climatology_errors",
+    "compact_forecast",
     "find_knee",
     "forecast_errors",
     "forecaster_warnings",
     "gather_evidence",
     "history_warnings",
+    "interval_coverage",
     "join_folds",
     "lead_rows",
     "limit_curve",
@@ -66,4 +79,5 @@ __all__ = [
     "ship",
     "train_judge",
     "why_no_limit",
+    "widening",
 ]

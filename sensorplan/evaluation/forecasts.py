@@ -6,21 +6,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sensorplan.forecasters import Compact
 from sensorplan.metrics import Errors, join, window_errors
 from sensorplan.plan import Score
-from sensorplan.sensors import Ints
+from sensorplan.sensors import Bools, Ints
 from sensorplan.windows import Batch, Windows
+
+Forecast = Callable[[Batch], Tensor]
+"""From a batch to ``[batch, region, horizon * channel]`` standardised anomalies."""
 
 BATCH_VALUES = 20_000_000  # float32 in one evaluated batch's widest array
 
 
-def forecast_errors(windows: Windows, starts: Ints, forecast: Callable[[Batch], Tensor]) -> Errors:
+def compact_forecast(compact: Compact, mask: Bools) -> Forecast:
+    """The forecast by a compact forecaster from batches of all regions.
+
+    Args:
+        compact: The forecaster of the mask.
+        mask: ``[region]`` the plan.
+    """
+    kept = torch.from_numpy(np.flatnonzero(mask))
+
+    def forecast(batch: Batch) -> Tensor:
+        place = kept.to(batch.history.device)
+        forecasts: Tensor = compact(batch.history[:, place], batch.seen[:, place], batch.calendar)
+        return forecasts
+
+    return forecast
+
+
+def forecast_errors(windows: Windows, starts: Ints, forecast: Forecast) -> Errors:
     """Errors of a forecaster on windows, in the unit of the errors.
 
     Args:
         windows: The series.
         starts: ``[window]`` first steps.
-        forecast: From a batch to ``[batch, region, horizon * channel]`` standardised anomalies.
+        forecast: The forecaster.
     """
     parts = []
     with torch.no_grad():
@@ -29,6 +50,15 @@ def forecast_errors(windows: Windows, starts: Ints, forecast: Callable[[Batch], 
             error = (forecast(batch) - batch.future).view(shape) * windows.error_scale[:, None]
             parts.append(window_errors(error, batch.valid.view(shape)))
     return join(parts)
+
+
+def absolute_errors(
+    windows: Windows, starts: Ints, forecast: Forecast
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """``[batch, region, horizon * channel]`` standardised errors and valid, some windows a time."""
+    with torch.no_grad():
+        for batch in map(windows.batch, _parts(windows, starts)):
+            yield (forecast(batch) - batch.future).abs(), batch.valid
 
 
 def climatology_errors(windows: Windows, starts: Ints) -> Errors:

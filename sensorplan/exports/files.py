@@ -49,6 +49,21 @@ def write_file(target: Path, content: bytes, overwrite: bool) -> None:
         new.replace(target.resolve())
 
 
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """A temporary name to write a file or folder to, which then takes the place of `target`.
+
+    Raises:
+        OutputError: The system refused to write; `target` is as it was.
+    """
+    with _new_path(target) as new:
+        yield new
+        if new.is_dir() and target.exists():
+            _swap(new, target.resolve())
+        else:
+            new.replace(target.resolve())
+
+
 def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder under a temporary name, then put it in the place of `target`.
 

@@ -3,17 +3,23 @@
 from sensorplan.pipeline.comparing import ComparisonResult, compare
 from sensorplan.pipeline.curving import CurveResult, draw_curve
 from sensorplan.pipeline.fitting import FitResult, fit
+from sensorplan.pipeline.forecasting import ForecastResult, forecast
 from sensorplan.pipeline.inspecting import Inspection, inspect
 from sensorplan.pipeline.recording import Progress
+from sensorplan.pipeline.scoring import Evaluation, evaluate
 
 __all__ = [
     "ComparisonResult",
     "CurveResult",
+    "Evaluation",
     "FitResult",
+    "ForecastResult",
     "Inspection",
     "Progress",
     "compare",
     "draw_curve",
+    "evaluate",
     "fit",
+    "forecast",
     "inspect",
 ]

@@ -7,13 +7,14 @@ from pathlib import Path
 from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
-from sensorplan.forecasters import to_bytes
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
+from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
+from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import CurvePoint, ForecasterRecord, Plan, Ranking, Stability
+from sensorplan.plan import CurvePoint, ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
@@ -68,6 +69,7 @@ def fit(
         prepared = replace(prepared, budget=knee.budget)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
+    intervals, coverage = calibrate_intervals(trainer.windows, evidence, stage)
     frequency, stability = resample_plan(prepared, trained.ranking, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
@@ -76,6 +78,7 @@ def fit(
 
     windows = trainer.windows
     notes = stability_note(stability, frequency, trained.ranking, prepared.budget, regions.names)
+    notes += interval_notes(windows.split, coverage)
     if max_loss is not None and knee is not None:
         notes += knee_notes(max_loss, knee, evidence.metrics)
     if not trained.ranking.importance.any():
@@ -83,7 +86,9 @@ def fit(
             "importance is 0 throughout: on the validation windows no sensor lowers the loss, and "
             "ranks tell nothing"
         )
-    plan = _plan(recipe, data, regions, windows, trained, evidence, stability, notes, stage.seconds)
+    found = {"stability": stability, "interval_coverage": coverage_by_level(coverage)}
+    plan = _plan(recipe, data, regions, windows, trained, evidence, notes, stage.seconds)
+    plan = plan.model_copy(update=found)
     written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):
         warnings = write_plan(
@@ -95,7 +100,9 @@ def fit(
             data=data,
             curve=curve,
             extra_files={
-                "forecaster.safetensors": _forecaster_file(regions, windows, evidence),
+                FORECASTER_FILE: save_forecaster(
+                    recipe, data, regions, windows, evidence, intervals
+                ),
                 "recipe.toml": dump_recipe(written, folder),
             },
             overwrite=overwrite,
@@ -111,7 +118,6 @@ def _plan(
     windows: Windows,
     trained: MaskTraining,
     evidence: Evidence,
-    stability: Stability,
     notes: Sequence[str],
     timings: dict[str, float],
 ) -> Plan:
@@ -141,7 +147,6 @@ def _plan(
             shipped=evidence.shipped.backbone,
             linear_share=evidence.shipped.linear_share,
         ),
-        stability=stability,
         timings=timings,
         versions=versions(),
         settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),
@@ -153,19 +158,4 @@ def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:
     size = {"sparsity": None, "max_loss": None, "budget": budget}
     return with_window(recipe, windows).model_copy(
         update={"mask": recipe.mask.model_copy(update=size)}
-    )
-
-
-def _forecaster_file(regions: Regions, windows: Windows, evidence: Evidence) -> bytes:
-    gate_order = [name for name, kept in zip(regions.names, evidence.mask, strict=True) if kept]
-    return to_bytes(
-        evidence.shipped.backbone,
-        evidence.shipped.compact,
-        windows.scaling(),
-        {
-            "lookback": windows.split.lookback,
-            "horizon": windows.split.horizon,
-            "kept": gate_order,
-            "regions": list(regions.names),
-        },
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.plan import budget_at
 from sensorplan.reading import read
-from sensorplan.recipe import MaskSettings, Recipe
+from sensorplan.recipe import DataSettings, MaskSettings, Recipe
 from sensorplan.regions import Regions, nodalize, parse_patch, patchify
 from sensorplan.sensors import SensorData
 from sensorplan.windows import Windows
@@ -21,7 +21,7 @@ def read_regions(recipe: Recipe) -> tuple[SensorData, Regions]:
         RecipeError: No data is named.
         DataError: The data cannot be used; among others, it has fewer than two regions.
     """
-    _first_path(recipe)
+    _first_path(recipe.data)
     data = read(recipe.data)
     patch = recipe.window.patch
     regions = patchify(data, parse_patch(patch)) if patch else nodalize(data)
@@ -33,7 +33,16 @@ def read_regions(recipe: Recipe) -> tuple[SensorData, Regions]:
 
 def default_folder(recipe: Recipe, ending: str = ".plan") -> Path:
     """``DATA-stem.plan``, or with another ending, in the working folder."""
-    return Path(Path(_first_path(recipe)).stem.translate(GLOB) + ending)
+    return default_target(recipe.data, ending)
+
+
+def default_target(data: DataSettings, ending: str) -> Path:
+    """The data's stem with an ending, in the working folder.
+
+    Raises:
+        RecipeError: No data is named.
+    """
+    return Path(Path(_first_path(data)).stem.translate(GLOB) + ending)
 
 
 def regions_to_keep(mask: MaskSettings, regions: int) -> int:
@@ -58,7 +67,7 @@ def with_window(recipe: Recipe, windows: Windows) -> Recipe:
     return recipe.model_copy(update={"window": recipe.window.model_copy(update=window)})
 
 
-def _first_path(recipe: Recipe) -> str:
-    if not recipe.data.path:
+def _first_path(data: DataSettings) -> str:
+    if not data.path:
         raise RecipeError("no data: name a file, or a recipe whose [data] path names one")
-    return recipe.data.path[0]
+    return data.path[0]

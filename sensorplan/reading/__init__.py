@@ -54,6 +54,7 @@ def read(settings: DataSettings) -> SensorData:
         source=Source(",".join(settings.path), checksum([*files, *map(Path, stations)])),
         adjacency=network.adjacency,
         attributes=network.attributes,
+        counted=network.counted,
         findings=tuple(notes.findings),
         warnings=tuple(notes.warnings),
     )

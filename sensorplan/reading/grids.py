@@ -89,7 +89,14 @@ def grid_network(layout: Layout, observed: Bools, notes: Notes) -> Network:
     )
     order = cells.order[kept]
     names = cell_names(geometry, notes)
-    return Network(order, names, geometry, attribute_columns(layout, order, None))
+    nameless = geometry.crs is None and any(n not in layout.dataset.variables for n in layout.nodes)
+    return Network(
+        order,
+        names,
+        geometry,
+        attribute_columns(layout, order, None),
+        counted=cells.geometry.shape if nameless else None,
+    )
 
 
 def grid_cells(layout: Layout, notes: Notes) -> Cells:

@@ -163,7 +163,7 @@ def _select(
 ) -> dict[str, int]:
     """Index on each further dimension: chosen, or the only one."""
     for name in select:
-        if name not in further:
+        if name not in further and not _is_all_there(dataset, name, select[name], notes):
             allowed = f"expected one of {listed(further)}" if further else "there is none to select"
             raise notes.error(f"select {name}: no such further dimension; {allowed}")
     indices = {}
@@ -181,6 +181,15 @@ def _select(
                 f"choose one with --select {dim}={values[0]}"
             )
     return indices
+
+
+def _is_all_there(dataset: xr.Dataset, name: str, wanted: str, notes: Notes) -> bool:
+    """True when the file holds one position of what was a dimension, and it is the wanted one."""
+    if name not in dataset.variables or dataset[name].ndim:
+        return False
+    alone = _values_along(dataset.expand_dims(name), name)
+    notes.found("selected", f"{name} = {alone[0]}", "as asked; the file holds no other")
+    return _position(name, wanted, alone, notes) == 0
 
 
 def _values_along(dataset: xr.Dataset, dim: str) -> list[str]:

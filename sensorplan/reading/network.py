@@ -22,6 +22,7 @@ class Network:
         geometry: Where they are; None where the file has no positions.
         attributes: Further columns, each ``[node]``.
         adjacency: ``[node, node]`` the file's own graph.
+        counted: Sizes of the sensor dimensions where names are only places in the file; else None.
     """
 
     order: Ints
@@ -29,6 +30,7 @@ class Network:
     geometry: Geometry | None
     attributes: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     adjacency: NDArray[np.float32] | None = None
+    counted: tuple[int, ...] | None = None
 
 
 def attribute_columns(

@@ -1,5 +1,7 @@
 """Times as the file holds them: dates of any calendar, or plain numbers."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +44,21 @@ class Stamps:
             return cls(numbers, "proleptic_gregorian" if early else "standard", "s")
         calendar = dates[0].calendar
         return cls(np.asarray(cftime.date2num(dates, _EPOCH, calendar), np.int64), calendar, "s")
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[str], calendar: str | None, unit: str) -> "Stamps":
+        """From the text that `labels` gives."""
+        if calendar is None:
+            return cls(np.array(labels, float), None, unit)
+        late = calendar == "standard" and min(labels) >= "1582-10-15"
+        if late or calendar == "proleptic_gregorian":
+            numbers = np.array(labels, "datetime64[us]").astype(np.int64)
+            return cls(numbers, calendar, unit)
+        dates = [
+            cftime.datetime(*map(int, re.findall(r"\d+", label)), calendar=calendar)
+            for label in labels
+        ]
+        return cls(np.asarray(cftime.date2num(dates, _EPOCH, calendar), np.int64), calendar, unit)
 
     @property
     def gregorian(self) -> bool:

@@ -57,7 +57,8 @@ def station_network(
     adjacency = _adjacency(layout, ids, notes)
     if adjacency is not None:
         adjacency = adjacency[np.ix_(order, order)]
-    return Network(order, names, geometry, attributes, adjacency)
+    counted_from_0 = None if variable else (len(ids),)
+    return Network(order, names, geometry, attributes, adjacency, counted_from_0)
 
 
 def _id_variable(layout: Layout) -> tuple[str | None, str]:

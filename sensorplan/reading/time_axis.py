@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sensorplan.reading.notes import Notes, counted
 from sensorplan.reading.stamps import DAY, SECOND, Stamps
-from sensorplan.sensors import Ints, TimeAxis
+from sensorplan.sensors import Floats, Ints, TimeAxis
 
 _OFF_STEP = 0.01  # share of a step by which a stamp may lie off
 _MONTH_SPREAD = 0.1  # share of a month within which monthly stamps lie
@@ -106,25 +106,38 @@ def _monthly(stamps: Stamps) -> tuple[Ints, Stamps, str] | None:
     if stamps.calendar is None or np.diff(stamps.numbers).min() < 28 * DAY:
         return None
     months = stamps.months()
-    starts, ends = stamps.month_starts(months), stamps.month_starts(months + 1)
-    share = (stamps.numbers - starts) / (ends - starts)
     apart = np.diff(months)
     length = int(_usual(apart))
     equal = len(apart) > 1 and np.ptp(np.diff(stamps.numbers)) == 0
-    if np.ptp(share) > (0 if equal else _MONTH_SPREAD) or length < 1 or (apart % length).any():
+    off_month = np.ptp(_share_of_month(stamps, months)) > (0 if equal else _MONTH_SPREAD)
+    if off_month or length < 1 or (apart % length).any():
         return None
     steps = (months - months[0]) // length
     every = months[0] + length * np.arange(steps[-1] + 1)
-    starts_of_all, ends_of_all = stamps.month_starts(every), stamps.month_starts(every + 1)
-    if np.ptp(stamps.numbers - starts) == 0:
-        numbers = starts_of_all + (stamps.numbers - starts)[0]
-    elif np.ptp(ends - stamps.numbers) == 0:
-        numbers = ends_of_all - (ends - stamps.numbers)[0]
-    else:
-        numbers = starts_of_all + np.int64(np.median(share) * (ends_of_all - starts_of_all))
-    numbers[steps] = stamps.numbers
+    placed = _in_months(stamps, months, every)
+    placed.numbers[steps] = stamps.numbers
     label = _several(length // 12, "year") if length % 12 == 0 else _several(length, "month")
-    return steps, Stamps(numbers, stamps.calendar, stamps.unit), label
+    return steps, placed, label
+
+
+def _in_months(stamps: Stamps, months: Ints, wanted: Ints) -> Stamps:
+    """A time in each of the wanted months, at about the place that stamps have in theirs."""
+    starts, ends = stamps.month_starts(months), stamps.month_starts(months + 1)
+    first, last = stamps.month_starts(wanted), stamps.month_starts(wanted + 1)
+    if np.ptp(stamps.numbers - starts) == 0:
+        numbers = first + (stamps.numbers - starts)[0]
+    elif np.ptp(ends - stamps.numbers) == 0:
+        numbers = last - (ends - stamps.numbers)[0]
+    else:
+        share = np.median(_share_of_month(stamps, months))
+        numbers = first + np.int64(share * (last - first))
+    return Stamps(numbers, stamps.calendar, stamps.unit)
+
+
+def _share_of_month(stamps: Stamps, months: Ints) -> Floats:
+    starts, ends = stamps.month_starts(months), stamps.month_starts(months + 1)
+    share: Floats = (stamps.numbers - starts) / (ends - starts)
+    return share
 
 
 def _fixed(stamps: Stamps, notes: Notes) -> tuple[Ints, Stamps, str]:
@@ -224,3 +237,25 @@ def _axis(stamps: Stamps, label: str) -> TimeAxis:
         stamps.day_of_week(),
         stamps.time_of_year(),
     )
+
+
+def continued(time: TimeAxis, steps: int) -> TimeAxis:
+    """The axis with so many more steps behind it; months stay months."""
+    stamps = Stamps.of_labels(time.labels, time.calendar, time.unit)
+    ahead, months = np.arange(1, steps + 1), months_of(time)
+    if months:
+        every = stamps.months()
+        later = _in_months(stamps, every, every[-1] + months * ahead).numbers
+    elif time.calendar is None:
+        later = stamps.numbers[-1] + time.step * ahead
+    else:
+        later = stamps.numbers[-1] + (stamps.numbers[-1] - stamps.numbers[-2]) * ahead
+    longer = Stamps(np.concatenate([stamps.numbers, later]), stamps.calendar, stamps.unit)
+    return _axis(longer, time.step_label)
+
+
+def months_of(time: TimeAxis) -> int:
+    """Whole months in a step; 0 where steps are of one length."""
+    number, _, unit = time.step_label.partition(" ")
+    in_months = {"month": 1, "year": 12}.get(unit.removesuffix("s"), 0)
+    return int(number) * in_months if time.calendar and in_months else 0

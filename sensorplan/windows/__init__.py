@@ -6,6 +6,7 @@ never with windows x lookback.
 
 from sensorplan.windows.climatology import Climatology
 from sensorplan.windows.folds import rolling_origins
+from sensorplan.windows.later import later_windows
 from sensorplan.windows.split import Split, split_record, split_windows, step_default
 from sensorplan.windows.streams import Batch, Windows, make_windows
 
@@ -14,6 +15,7 @@ __all__ = [
     "Climatology",
     "Split",
     "Windows",
+    "later_windows",
     "make_windows",
     "rolling_origins",
     "split_record",

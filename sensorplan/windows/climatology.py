@@ -5,6 +5,7 @@ by ridge regression in two stages, so that a sensor with a short history borrows
 cycles: cycles that all sensors share first, then each sensor's own deviation, shrunk.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,38 +13,58 @@ import numpy as np
 from sensorplan.sensors import Bools, Floats, TimeAxis
 
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
+CYCLES = {"day": (DAY, 4), "week": (WEEK, 3), "year": (YEAR, 3)}
+"""Period in seconds and most harmonics of each cycle."""
 # Shrinkage in observations: how many a deviation from the network must outweigh.
 CYCLE_SHRINKAGE, LEVEL_SHRINKAGE, SCALE_SHRINKAGE = 20.0, 1.0, 20.0
 LEAST_CYCLES = 1.97  # 720 days are two years of a 360-day calendar
 LEAST_SCALE = 0.1  # of the network's scale; a constant sensor has none of its own
 
 
-def calendar_features(time: TimeAxis, training_steps: int) -> Floats:
-    """Harmonics of the cycles that the training stretch shows at least twice.
+def choose_harmonics(time: TimeAxis, training_steps: int) -> dict[str, int]:
+    """How many harmonics of each cycle there are to fit: of those seen at least twice in training.
 
     Args:
         time: The axis.
         training_steps: Steps from its start on that are training.
 
     Returns:
-        ``[time, feature]`` float32 sines and cosines; no feature where the calendar is unknown.
+        By name of the cycle (of `CYCLES`); cycles without any are left out.
     """
-    cycles: list[tuple[Floats, float, int]] = []  # phase in [0, 1), period in seconds, harmonics
-    if time.time_of_day is not None:
-        cycles.append((time.time_of_day, DAY, 4))
-    if time.day_of_week is not None and time.time_of_day is not None:
-        cycles.append(((time.day_of_week + time.time_of_day) / 7, WEEK, 3))
-    if time.time_of_year is not None:
-        cycles.append((time.time_of_year, YEAR, 3))
-    waves = [
-        wave(2 * np.pi * k * phase)
-        for phase, period, harmonics in cycles
-        if training_steps * time.step >= LEAST_CYCLES * period
-        for k in range(1, harmonics + 1)
-        if 2 * k * time.step < period
-        for wave in (np.sin, np.cos)
-    ]
+    harmonics = {}
+    for name, (period, most) in CYCLES.items():
+        if _phases(time, name) is None or training_steps * time.step < LEAST_CYCLES * period:
+            continue
+        harmonics[name] = sum(2 * k * time.step < period for k in range(1, most + 1))
+    return {name: count for name, count in harmonics.items() if count}
+
+
+def calendar_features(time: TimeAxis, harmonics: Mapping[str, int]) -> Floats:
+    """Harmonics of the cycles, at the times of any axis whose calendar has these cycles.
+
+    Args:
+        time: The axis.
+        harmonics: How many of each cycle, see `choose_harmonics`.
+
+    Returns:
+        ``[time, feature]`` float32 sines and cosines.
+    """
+    waves = []
+    for name in (name for name in CYCLES if name in harmonics):
+        phases = _phases(time, name)
+        assert phases is not None
+        for k in range(1, harmonics[name] + 1):
+            waves += [np.sin(2 * np.pi * k * phases), np.cos(2 * np.pi * k * phases)]
     return np.array(waves, np.float32).reshape(len(waves), len(time)).T
+
+
+def _phases(time: TimeAxis, cycle: str) -> Floats | None:
+    """``[time]`` share of the cycle passed, in [0, 1); None in a calendar without it."""
+    if cycle == "week":
+        if time.day_of_week is None or time.time_of_day is None:
+            return None
+        return (time.day_of_week + time.time_of_day) / 7
+    return time.time_of_day if cycle == "day" else time.time_of_year
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The series as tensors, and the batches that are cut from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from sensorplan.errors import DataError
 from sensorplan.recipe import WindowSettings
 from sensorplan.regions import Regions, Topology
 from sensorplan.sensors import Bools, Floats, Ints, SensorData
-from sensorplan.windows.climatology import calendar_features, fit_climatology
+from sensorplan.windows.climatology import calendar_features, choose_harmonics, fit_climatology
 from sensorplan.windows.split import Split, split_windows
 
 STRETCHES = ("training", "validation", "test")
@@ -53,6 +54,7 @@ class Windows:
         error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's
             own unit with one variable, the standard deviation of each variable with several.
         unit: ``[channel]`` error unit / the variable's own unit: 1 with one variable.
+        harmonics: Of each cycle in `calendar`, see `choose_harmonics`.
         loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
         topology: Where the regions are.
     """
@@ -66,6 +68,7 @@ class Windows:
     cycles: Tensor
     error_scale: Tensor
     unit: Tensor
+    harmonics: Mapping[str, int]
     loss_weight: Tensor
     topology: Topology
 
@@ -94,8 +97,9 @@ class Windows:
         )
 
     def scaling(self) -> dict[str, Tensor]:
-        """What turns anomalies into values and back, by name."""
+        """What turns anomalies into values and back, by name, for `later_windows`."""
         return {
+            "observed": torch.from_numpy(self.observed),
             "level": self.level,
             "cycles": self.cycles,
             "error_scale": self.error_scale,
@@ -152,7 +156,8 @@ def make_windows(
             f"{data.source.path}: every sensor is constant in the training stretch; "
             "expected at least one that changes"
         )
-    calendar = calendar_features(data.time, training)
+    harmonics = choose_harmonics(data.time, training)
+    calendar = calendar_features(data.time, harmonics)
     variables = len(data.channels)
     level, cycles, scale = (
         np.empty((n, *values.shape[1:]), np.float32) for n in (1, calendar.shape[1], 1)
@@ -188,6 +193,7 @@ def make_windows(
         tensor((cycles * unit).reshape(len(cycles), level.size)),
         tensor(error_scale),
         tensor(unit),
+        harmonics,
         tensor(weight),
         regions.topology,
     )
