@@ -11,7 +11,7 @@ from reading_samples import HOURS, findings, read_dataset, read_path, stations
 from sensorplan.errors import DataError
 from sensorplan.reading.notes import Notes
 from sensorplan.reading.stamps import Stamps
-from sensorplan.reading.time_axis import regularise
+from sensorplan.reading.time_axis import continued, regularise
 
 
 def at(stamps, **settings):
@@ -339,3 +339,40 @@ def test_bins_shorter_than_the_steps_are_a_warning(tmp_path):
     (tmp_path / "a.csv").write_text("time,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n")
     warnings = read_path(str(tmp_path / "a.csv"), resample="6h").warnings
     assert any("shorter than the steps of the data: 2 steps become 5" in line for line in warnings)
+
+
+HOURLY = np.datetime64("2020-02-27T00:00", "s") + np.arange(60) * np.timedelta64(3, "h")
+MONTHLY = np.arange("2018-11", "2023-11", dtype="datetime64[M]").astype("datetime64[s]")
+MONTH_ENDS = (MONTHLY.astype("datetime64[M]") + 1).astype("datetime64[s]") - np.timedelta64(1, "D")
+YEARLY = np.arange("1980", "2040", dtype="datetime64[Y]").astype("datetime64[s]")
+
+
+@pytest.mark.parametrize("stamps", [HOURLY, MONTHLY, MONTH_ENDS, YEARLY], ids=range(4))
+@given(known=st.integers(6, 55), ahead=st.integers(1, 5))
+def test_an_axis_goes_on_as_it_would_have(stamps, known, ahead):
+    notes, values = Notes("x.nc"), np.zeros((60, 1, 1), np.float32)
+    _, whole = regularise(values, Stamps.of_dates(stamps), None, notes)
+    _, part = regularise(values[:known], Stamps.of_dates(stamps[:known]), None, notes)
+    expected, found = whole.until(known + ahead), continued(part, ahead)
+    assert found.labels == expected.labels
+    for phase in ("time_of_day", "day_of_week", "time_of_year"):
+        np.testing.assert_array_equal(getattr(found, phase), getattr(expected, phase))
+
+
+def test_a_numeric_axis_goes_on():
+    notes, values = Notes("x.nc"), np.zeros((4, 1, 1), np.float32)
+    _, time = regularise(values, Stamps(0.5 + 0.25 * np.arange(4), None, "ks"), None, notes)
+    assert continued(time, 2).labels == ("0.5", "0.75", "1", "1.25", "1.5", "1.75")
+    assert continued(time, 2).time_of_day is None
+
+
+@pytest.mark.parametrize(
+    "calendar",
+    ["standard", "proleptic_gregorian", "noleap", "all_leap", "360_day", "julian"],
+)
+@pytest.mark.parametrize("first", [0, -13_000_000_000_123_456, 951_696_000_000_000])
+def test_labels_give_back_their_times(calendar, first):
+    stamps = Stamps(first + 17 * 86_400_000_000 * np.arange(40), calendar, "s")
+    back = Stamps.of_labels(stamps.labels(), calendar, "s")
+    np.testing.assert_array_equal(back.numbers, stamps.numbers)
+    assert (back.calendar, back.unit) == (calendar, "s")

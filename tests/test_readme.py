@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from test_cli import make_comparison_result, make_result
 from test_cli_curve import make_curve_result
+from test_cli_forecast import make_evaluation, make_forecast_result
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -31,6 +32,8 @@ def without_training(monkeypatch):
     stub.fit = lambda recipe, **options: make_result()
     stub.compare = lambda recipe, **options: make_comparison_result()
     stub.draw_curve = lambda recipe, **options: make_curve_result()
+    stub.forecast = lambda plan, data, **options: make_forecast_result()
+    stub.evaluate = lambda plan, data, **options: make_evaluation()
     stub.inspect = lambda recipe: SimpleNamespace(
         source=Source("data.nc", "0" * 64), findings=(), warnings=(), facts={}
     )

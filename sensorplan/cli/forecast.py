@@ -1,14 +1,13 @@
 """`sensorplan forecast`."""
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
 from sensorplan.cli import options
 from sensorplan.cli.app import app
 from sensorplan.cli.streams import StageReport
-from sensorplan.errors import RecipeError
 
 ForecastFile = Annotated[
     Path | None,
@@ -54,17 +53,14 @@ def forecast(
     level = options.parse_share(interval, "--interval")
     from sensorplan.cli import forecast_screen, screen
     from sensorplan.pipeline import forecast as run_forecast
-    from sensorplan.pipeline.forecasting import Origins
 
-    if origins not in get_args(Origins):
-        raise RecipeError(f"--origins {origins}; expected {' or '.join(get_args(Origins))}")
     assert level is not None
     with StageReport(quiet) as progress:
         result = run_forecast(
             plan,
             settings.data,
             out=output,
-            origins=cast(Origins, origins),
+            origins=origins,
             level=level,
             overwrite=overwrite,
             progress=progress,

@@ -26,6 +26,7 @@ from sensorplan.windows import Windows
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 SHRINKAGE = 50.0  # of a sensor's usual error, in windows whose futures share no step
 MEMORY = 2.0  # horizons after which a recent error counts 1/e
+FORGOTTEN = 16  # memories after which an error no longer counts
 PRIOR = 1.0  # windows of usual errors that recent ones must outweigh
 MOST_PARTS = 4  # of validation, each left out once
 MOST_VALUES = 20_000_000  # errors held at a time
@@ -131,7 +132,8 @@ def held_quantiles(
     """Quantiles of scaled errors at `LEVELS`, widened to hold on parts they are not taken from.
 
     Args:
-        errors: ``[window, region, feature]`` absolute scaled errors, of two windows at least.
+        errors: ``[window, region, feature]`` absolute scaled errors, of two windows at least, some
+            of them observed.
         valid: The same shape.
         starts: ``[window]`` first step of each window, ascending.
         lookback: Steps of history in a window.
@@ -144,12 +146,17 @@ def held_quantiles(
     for part, others in _left_out(starts, lookback, horizon):
         quantiles = _quantiles(errors[others], valid[others])
         for ratio, quantile in zip(ratios, quantiles, strict=True):
-            ratio.append((errors[part] / quantile)[valid[part]])
-    wider = [
-        max(1.0, float(np.quantile(np.concatenate(ratio), level)))
-        for level, ratio in zip(LEVELS, ratios, strict=True)
-    ]
-    return (np.array(wider)[:, None] * _quantiles(errors, valid)).astype(np.float32)
+            comparable = valid[part] & np.isfinite(quantile)
+            ratio.append((errors[part] / quantile)[comparable])
+    wider = np.ones((len(LEVELS), 1))
+    for place, level in enumerate(LEVELS):
+        joined = np.concatenate(ratios[place])
+        if len(joined):
+            wider[place] = max(1.0, float(np.quantile(joined, level)))
+    whole = _quantiles(errors, valid)
+    widest = np.nanmax(whole, axis=1, keepdims=True)  # for a lead at which nothing was observed
+    held: Floats = np.maximum.accumulate(wider * np.where(np.isfinite(whole), whole, widest))
+    return held.astype(np.float32)
 
 
 def widening(
@@ -169,7 +176,7 @@ def widening(
         ``[window]``; 1 where nothing is known of earlier errors.
     """
     horizon = windows.split.horizon
-    first = max(since, int(at.min()) - round(8 * MEMORY * horizon))
+    first = max(since, int(at.min()) - round(FORGOTTEN * MEMORY * horizon))
     starts = np.arange(first, int(at.max()) - horizon + 1)
     if not len(starts):
         return torch.ones(len(at))
@@ -196,8 +203,8 @@ def _share_apart(starts: Ints, horizon: int) -> float:
 
 
 def _quantiles(errors: Floats, valid: Bools) -> Floats:
-    """``[level, feature]`` the ceil((n + 1) level)-th smallest of n errors; 0 without any."""
-    quantiles = np.full((len(LEVELS), errors.shape[2]), LEAST)
+    """``[level, feature]`` the ceil((n + 1) level)-th smallest of n errors; NaN without any."""
+    quantiles = np.full((len(LEVELS), errors.shape[2]), np.nan)
     for feature, seen in enumerate(np.moveaxis(valid, 2, 0)):  # [window, region]
         found = errors[:, :, feature][seen]
         if len(found):

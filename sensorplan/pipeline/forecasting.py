@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from sensorplan.training import prepare_torch
 from sensorplan.version import __version__
 from sensorplan.windows import Windows, later_windows
 
-Origins = Literal["last", "all"]
+LAST, ALL = "last", "all"
 LEVEL = 0.9
 CONVENTIONS = "CF-1.11"
 
@@ -101,7 +101,7 @@ def forecast(
     data: DataSettings,
     *,
     out: Path | None = None,
-    origins: Origins = "last",
+    origins: str = LAST,
     level: float = LEVEL,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -113,7 +113,7 @@ def forecast(
         data: The new data; what it leaves out is as in the plan.
         out: A file that ends in ``.nc`` or ``.zarr``; None: the data's stem with ``.forecast.nc``,
             in the working folder.
-        origins: Forecast from the last time of the data, or from each with enough history.
+        origins: ``last``: from the last time of the data; ``all``: from each with enough history.
         level: Of the intervals.
         overwrite: Replace an older file.
         progress: Told of every stage.
@@ -123,6 +123,8 @@ def forecast(
     """
     prepare_torch()
     stage = Stages(progress)
+    if origins not in (LAST, ALL):
+        raise RecipeError(f"--origins {origins}; expected {LAST} or {ALL}")
     target = out or default_target(data, ".forecast.nc")
     check_forecast_target(target, overwrite)
     plan, saved = Plan.load(plan_folder), load_forecaster(plan_folder)
@@ -162,9 +164,7 @@ def place_of_level(saved: Saved, level: float) -> int:
     return levels.index(level)
 
 
-def _forecasts(
-    saved: Saved, new: NewData, wanted: Origins, level: int
-) -> tuple[Forecasts, list[str]]:
+def _forecasts(saved: Saved, new: NewData, wanted: str, level: int) -> tuple[Forecasts, list[str]]:
     """The forecasts from the last time, or from each, and what to warn of.
 
     Raises:
@@ -179,7 +179,7 @@ def _forecasts(
             f"{lookback} steps of {about.step}"
         )
     last = steps - lookback
-    starts = np.arange(last + 1) if wanted == "all" else np.array([last])
+    starts = np.arange(last + 1) if wanted == ALL else np.array([last])
     time = continued(new.data.time, horizon)
     ahead = np.full((horizon, *new.values.shape[1:]), np.nan, np.float32)
     windows = later_windows(

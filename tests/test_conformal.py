@@ -1,0 +1,181 @@
+"""Intervals from validation errors, and how far they hold."""
+
+import numpy as np
+import pytest
+import torch
+from factories import cut_windows, make_sensor_data
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensorplan.evaluation import LEVELS, Intervals, calibrate, interval_coverage, widening
+from sensorplan.evaluation.conformal import (
+    MEMORY,
+    PRIOR,
+    SHRINKAGE,
+    held_quantiles,
+    recent_scale,
+    usual_errors,
+)
+
+
+def errors_of(windows=400, regions=6, features=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.abs(rng.normal(size=(windows, regions, features)))
+
+
+def everywhere(errors):
+    return np.ones(errors.shape, bool)
+
+
+# Quantiles
+
+
+def test_quantiles_of_like_errors_are_order_statistics():
+    errors = np.tile(np.random.default_rng(0).permutation(100), 4)[:, None, None] + 1.0
+    found = held_quantiles(errors, everywhere(errors), 10 * np.arange(400), 4, 2)
+    expected = [np.sort(errors[:, 0, 0])[int(np.ceil(401 * level)) - 1] for level in LEVELS]
+    np.testing.assert_allclose(found[:, 0], expected, rtol=0.03)
+    assert (found[:, 0] >= np.float32(expected)).all()
+
+
+def test_few_windows_take_the_largest_error():
+    errors = np.array([1.0, 3, 2])[:, None, None]
+    found = held_quantiles(errors, everywhere(errors), np.arange(3), 1, 1)
+    assert found[2, 0] >= 3
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)))
+def test_quantiles_hold_on_fresh_errors(level):
+    known, fresh = errors_of(seed=0), errors_of(4000, seed=1)
+    found = held_quantiles(known, everywhere(known), np.arange(400), 4, 2)
+    assert (fresh <= found[level]).mean() == pytest.approx(LEVELS[level], abs=0.015)
+
+
+def test_parts_that_differ_widen_the_quantiles():
+    errors = errors_of()
+    shifting = errors * np.repeat([1.0, 4, 0.5, 2], 100)[:, None, None]
+    starts = np.arange(400)
+    alike = held_quantiles(
+        np.random.default_rng(0).permuted(shifting, axis=0), everywhere(errors), starts, 4, 2
+    )
+    apart = held_quantiles(shifting, everywhere(errors), starts, 4, 2)
+    assert (apart[1:] > 1.2 * alike[1:]).all()
+
+
+@given(st.integers(2, 30), st.integers(1, 4), st.integers(0, 99))
+def test_levels_nest(windows, horizon, seed):
+    errors = errors_of(windows, 3, horizon, seed)
+    valid = np.random.default_rng(seed).random(errors.shape) < 0.8
+    found = held_quantiles(np.where(valid, errors, 1e9), valid, np.arange(windows), 3, horizon)
+    assert np.isfinite(found).all()
+    assert found.max() < 1e3  # what was not observed plays no part
+    assert (np.diff(found, axis=0) >= 0).all()
+
+
+# Usual errors
+
+
+def test_usual_errors_lie_between_a_sensors_own_and_those_of_all():
+    errors = np.ones((100, 2, 1)) * np.array([1.0, 3])[:, None]
+    found = usual_errors(errors, everywhere(errors), np.arange(100), 2)[:, 0]
+    apart, pooled = 100 / 2, 5.0
+    for own, usual in zip((1.0, 9.0), found, strict=True):
+        expected = (apart * own + SHRINKAGE * pooled) / (apart + SHRINKAGE)
+        assert usual**2 == pytest.approx(expected)
+
+
+def test_a_sensor_never_observed_has_the_usual_errors_of_all():
+    errors = 2 * np.ones((50, 3, 2))
+    valid = everywhere(errors)
+    valid[:, 1] = False
+    errors[:, 1] = 1e9
+    np.testing.assert_allclose(usual_errors(errors, valid, np.arange(50), 2), 2, rtol=1e-6)
+
+
+def test_errors_of_zero_stay_usable():
+    errors = np.zeros((20, 3, 2))
+    assert usual_errors(errors, everywhere(errors), np.arange(20), 2).min() > 0
+    assert (held_quantiles(errors, everywhere(errors), np.arange(20), 2, 2) > 0).all()
+
+
+# Recent errors
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5])
+def test_recent_scale_is_what_a_loop_gives(stride):
+    rng, horizon = np.random.default_rng(0), 3
+    starts = stride * np.arange(30)
+    squares = rng.exponential(size=30)
+    squares[[4, 9]] = np.nan
+    at = np.array([0, 7, 20, starts[-1] + 6])
+    found = recent_scale(squares, starts, at, horizon)
+    for place, scale in zip(at, found, strict=True):
+        weight = total = 0.0
+        for start, square in zip(starts, squares, strict=True):
+            if start + horizon <= place and np.isfinite(square):
+                faded = np.exp(-(place - start - horizon) / (MEMORY * horizon))
+                weight += faded * min(1, stride / horizon)
+                total += faded * min(1, stride / horizon) * square
+        assert scale == pytest.approx(np.sqrt((PRIOR + total) / (PRIOR + weight)), rel=1e-5)
+
+
+def test_recent_scale_knows_no_later_error():
+    squares, at = np.ones(30), np.array([12])
+    later = np.where(np.arange(30) > 12 - 3, 1e6, squares)
+    assert recent_scale(later, np.arange(30), at, 3) == 1
+    assert recent_scale(later, np.arange(30), at + 1, 3) > 1
+
+
+# On windows
+
+
+def forecast_zero(batch):
+    return torch.zeros_like(batch.future)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return cut_windows(make_sensor_data(times=900, nodes=5, gaps=0.1))
+
+
+def test_coverage_is_what_a_loop_gives(windows):
+    kept = np.array([True, False, True, False, False])
+    intervals = calibrate(windows, forecast_zero, kept)
+    split = windows.split
+    covered = interval_coverage(
+        windows, split.test, forecast_zero, kept, intervals, since=split.bounds[1]
+    )
+    wider = widening(windows, split.test, forecast_zero, kept, intervals, since=split.bounds[1])
+    batch = windows.batch(split.test)
+    for level in range(len(LEVELS)):
+        half = intervals.half_width(level, wider)
+        assert half.shape == batch.future.shape
+        inside = (batch.future.abs() <= half) & batch.valid
+        lead = inside.view(len(batch), 5, 2, 1).sum((0, 1, 3)) / batch.valid.view(
+            len(batch), 5, 2, 1
+        ).sum((0, 1, 3))
+        np.testing.assert_allclose(covered.by_lead[level], lead, rtol=1e-6)
+        assert covered.total[level] == pytest.approx(
+            (inside.sum() / batch.valid.sum()).item(), rel=1e-6
+        )
+    assert covered.total[2] == pytest.approx(0.9, abs=0.06)
+    assert wider[0] == 1  # nothing of the test stretch is known yet
+
+
+def test_widening_looks_at_kept_sensors_and_earlier_time(windows):
+    kept = np.array([True, True, False, False, False])
+    intervals = Intervals(torch.ones(5, 2), torch.ones(4, 2))
+    at = np.array([700])
+
+    def ask(change):
+        changed = windows.anomalies.clone()
+        change(changed)
+        other = type(windows)(**{**vars(windows), "anomalies": changed})
+        return widening(other, at, forecast_zero, kept, intervals, since=0).item()
+
+    usual = ask(lambda anomalies: None)
+    assert ask(lambda anomalies: anomalies[:704, :2].mul_(5)) > 2 * usual
+    assert ask(lambda anomalies: anomalies[:, 2:].mul_(5)) == usual
+    assert ask(lambda anomalies: anomalies[704:].mul_(5)) == usual
+    none = widening(windows, at, forecast_zero, kept, intervals, since=699)
+    assert none.item() == 1
