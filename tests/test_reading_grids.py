@@ -369,3 +369,19 @@ def test_cells_without_a_position_are_left_out(tmp_path):
     data = read_dataset(dataset, tmp_path)
     assert len(data.sensors) == 7
     assert np.isfinite(data.geometry.corners).all()
+
+
+def test_cells_without_coordinates_are_counted(tmp_path):
+    assert read_dataset(grid(), tmp_path).counted is None
+    bare = grid().drop_vars(["lat", "lon"])
+    assert read_dataset(bare, tmp_path).counted == (3, 4)
+    half = bare.rename(lat="y", lon="x").assign_coords(y=[0.0, 1, 2])
+    assert read_dataset(half, tmp_path).counted == (3, 4)
+
+
+def test_select_of_the_one_position_that_the_file_holds(tmp_path):
+    one = grid().assign_coords(level=500)
+    data = read_dataset(one, tmp_path, select={"level": "500.0"})
+    assert findings(data)["selected"] == "level = 500"
+    with pytest.raises(DataError, match=r"select level=850: no such value; expected one of 500"):
+        read_dataset(one, tmp_path, select={"level": "850"})

@@ -346,3 +346,11 @@ def test_stations_in_metres_are_not_called_swapped(tmp_path):
     (tmp_path / "s.csv").write_text("id,lat,lon\na,4000,10\nb,5000,20\n")
     warnings = read_path(str(tmp_path / "a.csv"), stations=str(tmp_path / "s.csv")).warnings
     assert any("reaches 5000, beyond 90 degrees, expected degrees" in line for line in warnings)
+
+
+def test_sensors_without_names_are_counted(tmp_path):
+    assert read_dataset(stations(), tmp_path).counted is None
+    bare = stations().drop_vars("sensor")
+    bare["speed"][:, 1] = np.nan
+    data = read_dataset(bare, tmp_path)
+    assert (data.sensors, data.counted) == (("0", "2"), (3,))
