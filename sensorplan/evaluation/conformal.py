@@ -29,7 +29,7 @@ MEMORY = 2.0  # horizons after which a recent error counts 1/e
 FORGOTTEN = 16  # memories after which an error no longer counts
 PRIOR = 1.0  # windows of usual errors that recent ones must outweigh
 MOST_PARTS = 4  # of validation, each left out once
-MOST_VALUES = 20_000_000  # errors held at a time
+MOST_VALUES = 10_000_000  # errors held at a time
 LEAST = 1e-6  # usual size of an error, in standardised anomalies
 
 
@@ -108,8 +108,8 @@ def recent_scale(squares: Floats, starts: Ints, at: Ints, horizon: int) -> Float
         squares: ``[window]`` mean squared scaled error of the kept sensors; NaN where none was
             observed.
         starts: ``[window]`` first step of each of these windows, ascending in equal steps.
-        at: ``[origin]`` first step of the windows that are asked about. Only windows whose future
-            had passed when the lookback of the one asked about began to be followed count.
+        at: ``[origin]`` first step of the windows that are asked about. A window counts for them
+            when its whole future lies in the past of their forecast.
         horizon: Steps of future in a window.
 
     Returns:
@@ -142,20 +142,22 @@ def held_quantiles(
     Returns:
         ``[level, feature]`` float32.
     """
-    ratios: list[list[Floats]] = [[] for _ in LEVELS]
-    for part, others in _left_out(starts, lookback, horizon):
-        quantiles = _quantiles(errors[others], valid[others])
-        for ratio, quantile in zip(ratios, quantiles, strict=True):
-            comparable = valid[part] & np.isfinite(quantile)
-            ratio.append((errors[part] / quantile)[comparable])
-    wider = np.ones((len(LEVELS), 1))
-    for place, level in enumerate(LEVELS):
-        joined = np.concatenate(ratios[place])
-        if len(joined):
-            wider[place] = max(1.0, float(np.quantile(joined, level)))
     whole = _quantiles(errors, valid)
+    parts = [
+        (part, _quantiles(errors[others], valid[others]))
+        for part, others in _left_out(starts, lookback, horizon)
+    ]
+    for place, level in enumerate(LEVELS):
+        ratios = np.concatenate(
+            [
+                (errors[part] / others[place])[valid[part] & np.isfinite(others[place])]
+                for part, others in parts
+            ]
+        )
+        if len(ratios):
+            whole[place] *= max(1.0, float(np.quantile(ratios, level)))
     widest = np.nanmax(whole, axis=1, keepdims=True)  # for a lead at which nothing was observed
-    held: Floats = np.maximum.accumulate(wider * np.where(np.isfinite(whole), whole, widest))
+    held: Floats = np.maximum.accumulate(np.where(np.isfinite(whole), whole, widest))
     return held.astype(np.float32)
 
 
