@@ -46,7 +46,7 @@ def make_evaluation(**changes):
         "first": "2020-02-01T00:00:00",
         "last": "2020-02-02T00:00:00",
         "windows": 43,
-        "regions": 8,
+        "sensors": 8,
         "scored": 7,
         "missing": (),
         "scores": {

@@ -268,7 +268,9 @@ def test_recent_errors_of_kept_sensors_widen_the_intervals(stations, tmp_path):
 # Which sensor is which
 
 
-@pytest.mark.parametrize("kind", ["holes", "list by position", "list by name", "turned"])
+@pytest.mark.parametrize(
+    "kind", ["holes", "list by position", "nameless list", "list by name", "turned"]
+)
 def test_cells_are_told_by_name_or_position(patches, tmp_path, kind):
     whole, _ = run(patches, patches.path, tmp_path / "whole.nc")
     kept = np.flatnonzero(whole["kept"].values.ravel())[::-1]
@@ -294,6 +296,8 @@ def test_cells_are_told_by_name_or_position(patches, tmp_path, kind):
                 "lon": ("station", lon),
             }
         listed = {"t2m": (("time", "station"), values, {"units": "K"})}
+        if kind == "nameless list":
+            del places["station"]
         return xr.Dataset(listed, {"time": dataset["time"], **places})
 
     found, result = run(patches, cut(patches, tmp_path, change), tmp_path / "out.nc")

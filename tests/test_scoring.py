@@ -52,6 +52,7 @@ def test_the_plans_own_scores_come_back(tmp_path, kind):
     assert found.interval_coverage == pytest.approx(plan.plan.interval_coverage["0.9"], abs=1e-3)
     assert found.warnings == ()
     assert found.missing == ()
+    assert found.scored == found.sensors == plan.plan.data.sensors
 
 
 def test_the_numbers_hang_together(stations, tmp_path):
@@ -70,7 +71,7 @@ def test_the_numbers_hang_together(stations, tmp_path):
     assert min(coverage) <= found.interval_coverage <= max(coverage)
     wider = judge(stations, cut(stations, tmp_path, test_stretch), level=0.95)
     assert wider.interval_coverage > found.interval_coverage
-    assert (found.regions, found.scored, found.windows) == (8, 8, 43)
+    assert (found.sensors, found.scored, found.windows) == (8, 8, 43)
 
 
 def test_time_that_the_plan_was_made_from_is_named(stations, tmp_path):

@@ -56,7 +56,7 @@ def evaluation_lines(evaluation: "Evaluation") -> RenderableType:
     """What was judged, the scores, and the scores by lead."""
     level = f"{100 * evaluation.interval_level:g} %"
     judged = (
-        f"{evaluation.windows} forecasts of {evaluation.scored} of {evaluation.regions} sensors, "
+        f"{evaluation.windows} forecasts of {evaluation.scored} of {evaluation.sensors} sensors, "
         f"{evaluation.first} to {evaluation.last}."
     )
     held = f"{100 * evaluation.interval_coverage:.1f} % of the values lie in the {level} intervals."

@@ -137,7 +137,13 @@ def _place(data: SensorData, saved: Saved) -> Ints:
     Raises:
         DataError: The data names no sensors and does not hold as many as the plan's.
     """
-    about = saved.about
+    about, theirs = saved.about, data.geometry
+    ours = saved.geometry if saved.geometry and saved.geometry.kind == "cells" else None
+    near = None
+    if ours and theirs and (ours.crs is None) == (theirs.crs is None):
+        near = _nearest(ours, theirs)
+        if data.counted is not None and theirs.kind == "points":
+            return near  # cells as a list that has positions and no names
     if data.counted is not None and data.counted != about.counted:
         wanted = f", or {_sizes(about.counted)} in the order of the plan's data"
         raise DataError(
@@ -146,12 +152,7 @@ def _place(data: SensorData, saved: Saved) -> Ints:
         )
     index = {name: i for i, name in enumerate(data.sensors)}
     place = np.array([index.get(name, -1) for name in about.sensors])
-    cells = saved.geometry if saved.geometry and saved.geometry.kind == "cells" else None
-    if cells is None or data.geometry is None:
-        return place
-    if (cells.crs is None) != (data.geometry.crs is None):
-        return place
-    return np.where(place >= 0, place, _nearest(cells, data.geometry))
+    return place if near is None else np.where(place >= 0, place, near)
 
 
 def _sizes(counted: tuple[int, ...] | None) -> str:

@@ -22,7 +22,7 @@ from sensorplan.reading.stamps import Stamps
 from sensorplan.recipe import DataSettings
 from sensorplan.sensors import Floats, Ints
 from sensorplan.training import prepare_torch
-from sensorplan.windows import later_windows
+from sensorplan.windows import Windows, later_windows
 
 
 class LeadScore(Record):
@@ -54,7 +54,7 @@ class Evaluation(Record):
         first: Time of the first step of the data.
         last: Time of the last step.
         windows: Number of forecasts.
-        regions: Regions in the plan.
+        sensors: Sensors in the plan.
         scored: Those of them with any observed value that was forecast.
         missing: Kept sensors that are not in the data.
         scores: Of the ``plan``, of ``persistence`` (the last value of each sensor, carried on) and
@@ -74,7 +74,7 @@ class Evaluation(Record):
     first: str
     last: str
     windows: int
-    regions: int
+    sensors: int
     scored: int
     missing: tuple[str, ...]
     scores: dict[str, Score]
@@ -126,14 +126,15 @@ def evaluate(
         covered = interval_coverage(
             windows, starts, saved.forecast, saved.mask, saved.intervals, since=0
         )
-    labels, scored = new.data.time.labels, int((own.by_region.count > 0).sum())
+    labels, sensors = new.data.time.labels, len(saved.about.sensors)
+    scored = _sensors_seen(windows, saved)
     return Evaluation(
         plan=str(plan_folder),
         data=new.data.source.path,
         first=labels[0],
         last=labels[-1],
         windows=len(starts),
-        regions=len(saved.regions),
+        sensors=sensors,
         scored=scored,
         missing=new.missing,
         scores={
@@ -149,7 +150,7 @@ def evaluate(
         by_lead=_by_lead(own, carried, calendar, covered.by_lead[place]),
         warnings=(
             *new.warnings,
-            *_scored_notes(scored, len(saved.regions)),
+            *_scored_notes(scored, sensors),
             *_overlap_notes(plan, saved, new, starts),
         ),
     )
@@ -198,10 +199,16 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _scored_notes(scored: int, regions: int) -> list[str]:
-    if scored == regions:
+def _sensors_seen(windows: Windows, saved: Saved) -> int:
+    """Sensors with any observed value that was forecast."""
+    seen = windows.valid[saved.about.lookback :].any(0).numpy().astype(np.float32)
+    return int(saved.regions.scatter(seen, len(saved.about.sensors)).any(-1).sum())
+
+
+def _scored_notes(scored: int, sensors: int) -> list[str]:
+    if scored == sensors:
         return []
-    return [f"{scored} of the plan's {regions} sensors have values to judge; the scores are theirs"]
+    return [f"{scored} of the plan's {sensors} sensors have values to judge; the scores are theirs"]
 
 
 def _overlap_notes(plan: Plan, saved: Saved, new: NewData, starts: Ints) -> list[str]:
