@@ -5,8 +5,8 @@ import pytest
 import torch
 from factories import cut_windows, make_sensor_data, make_trainer
 
-from sensorplan.evaluation import forecast_errors, make_linear, ship
-from sensorplan.evaluation.shipping import CLEAR_GAIN, _best_share, _fitted, forecast_of
+from sensorplan.evaluation import compact_forecast, forecast_errors, make_linear, ship
+from sensorplan.evaluation.shipping import CLEAR_GAIN, _best_share, _fitted
 from sensorplan.forecasters import BLEND, LINEAR, from_bytes, to_bytes
 from sensorplan.forecasters import linear as linear_module
 from sensorplan.recipe import TrainingSettings
@@ -22,9 +22,8 @@ def trainer():
 
 def validation_rmse(trainer, compact):
     windows = trainer.windows
-    return forecast_errors(
-        windows, windows.split.validation, lambda batch: forecast_of(compact, MASK, batch)
-    ).rmse
+    forecast = compact_forecast(compact, MASK)
+    return forecast_errors(windows, windows.split.validation, forecast).rmse
 
 
 def test_what_is_shipped_is_best_on_validation(trainer):
@@ -59,7 +58,7 @@ def test_the_share_has_the_least_squared_error_at_each_lead(trainer):
     weight = windows.loss_weight.repeat(1, 2) * batch.valid
 
     def squares(shares):
-        first, second = (forecast_of(part, MASK, batch) for part in (network, regression))
+        first, second = (compact_forecast(part, MASK)(batch) for part in (network, regression))
         error = first + shares * (second - first) - batch.future
         return (weight * error**2).sum((0, 1))
 

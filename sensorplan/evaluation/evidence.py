@@ -6,11 +6,12 @@ import numpy as np
 
 from sensorplan.evaluation.forecasts import (
     climatology_errors,
+    compact_forecast,
     forecast_errors,
     persistence_errors,
     score_of,
 )
-from sensorplan.evaluation.shipping import Shipped, forecast_of, make_linear, ship
+from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 from sensorplan.metrics import Errors, value_kept
 from sensorplan.plan import Metrics
 from sensorplan.sensors import Bools
@@ -78,12 +79,10 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
 
 def _linear_errors(windows: Windows, shipped: Shipped) -> Errors | None:
     """Test errors of ridge regression on the plan, where there is one."""
-    linear = shipped.linear
-    if linear is None:
+    if shipped.linear is None:
         return None
-    return forecast_errors(
-        windows, windows.split.test, lambda batch: forecast_of(linear, shipped.mask, batch)
-    )
+    forecast = compact_forecast(shipped.linear, shipped.mask)
+    return forecast_errors(windows, windows.split.test, forecast)
 
 
 def _warnings(metrics: Metrics, oscillation: float, split: Split) -> list[str]:

@@ -11,11 +11,16 @@ import torch
 from torch import Tensor
 
 from sensorplan.errors import DataError
-from sensorplan.evaluation.forecasts import batches, forecast_errors
+from sensorplan.evaluation.forecasts import (
+    Forecast,
+    batches,
+    compact_forecast,
+    forecast_errors,
+)
 from sensorplan.forecasters import BLEND, LINEAR, Compact, CompactBlend, CompactLinear
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
-from sensorplan.windows import Batch, Windows
+from sensorplan.windows import Windows
 
 CLEAR_GAIN = 0.005  # of the RMSE on validation
 
@@ -38,9 +43,10 @@ class Shipped:
     linear_share: float
     linear: Compact | None
 
-    def forecast(self, batch: Batch) -> Tensor:
-        """``[batch, region, horizon * channel]`` from the kept regions of whole windows."""
-        return forecast_of(self.compact, self.mask, batch)
+    @property
+    def forecast(self) -> Forecast:
+        """From a batch of all regions, of which the kept ones are seen."""
+        return compact_forecast(self.compact, self.mask)
 
 
 def make_linear(trainer: Trainer) -> Trainer | None:
@@ -79,13 +85,6 @@ def ship(trainer: Trainer, linear: Trainer | None, mask: Bools) -> Shipped:
     return Shipped(mask, choices[best], best, shares[best], regression)
 
 
-def forecast_of(compact: Compact, mask: Bools, batch: Batch) -> Tensor:
-    """``[batch, region, horizon * channel]`` of a compact forecaster, from whole windows."""
-    kept = torch.from_numpy(mask).to(batch.history.device)
-    forecast: Tensor = compact(batch.history[:, kept], batch.seen[:, kept], batch.calendar)
-    return forecast
-
-
 def _fitted(trainer: Trainer, mask: Bools) -> Compact:
     """The compact forecaster of a mask, fine-tuned on it; the trainer is left as it was."""
     shared, fixed = trainer.snapshot(), trainer.mask_tensor(mask)
@@ -100,11 +99,12 @@ def _fitted(trainer: Trainer, mask: Bools) -> Compact:
 def _best_share(windows: Windows, mask: Bools, network: Compact, linear: Compact) -> Tensor:
     """``[horizon * channel]`` of the linear forecast with the least squared error on validation."""
     weight = windows.loss_weight.repeat(1, windows.split.horizon)  # [region, horizon * channel]
+    first, second = compact_forecast(network, mask), compact_forecast(linear, mask)
     along, across = (torch.zeros(weight.shape[1], device=weight.device) for _ in range(2))
     with torch.no_grad():
         for batch in batches(windows, windows.split.validation):
-            base = forecast_of(network, mask, batch)
-            change = forecast_of(linear, mask, batch) - base
+            base = first(batch)
+            change = second(batch) - base
             weights = weight * batch.valid
             along += (weights * change * (batch.future - base)).sum((0, 1))
             across += (weights * change**2).sum((0, 1))
@@ -113,4 +113,4 @@ def _best_share(windows: Windows, mask: Bools, network: Compact, linear: Compact
 
 def _validation_rmse(windows: Windows, mask: Bools, compact: Compact) -> float:
     starts = windows.split.validation
-    return forecast_errors(windows, starts, lambda batch: forecast_of(compact, mask, batch)).rmse
+    return forecast_errors(windows, starts, compact_forecast(compact, mask)).rmse

@@ -7,7 +7,6 @@ from sensorplan.evaluation import (
     Evidence,
     Intervals,
     calibrate,
-    compact_forecast,
     interval_coverage,
 )
 from sensorplan.pipeline.planning import Stage
@@ -22,7 +21,7 @@ def calibrate_intervals(
     """Intervals from the validation stretch, and how much of the test stretch lies in them."""
     split = windows.split
     with stage("calibrate intervals", 1):
-        forecast = compact_forecast(evidence.compact, evidence.mask)
+        forecast = evidence.shipped.forecast
         intervals = calibrate(windows, forecast, evidence.mask)
         covered = interval_coverage(
             windows, split.test, forecast, evidence.mask, intervals, since=split.bounds[1]

@@ -177,7 +177,7 @@ def save_forecaster(
         **{name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()},
     }
     return to_bytes(
-        recipe.training.backbone, evidence.compact, network, about.model_dump(mode="json")
+        evidence.shipped.backbone, evidence.shipped.compact, network, about.model_dump(mode="json")
     )
 
 
