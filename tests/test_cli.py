@@ -286,6 +286,14 @@ def test_the_verdict_on_patches_of_two_units():
     )
 
 
+def test_fit_says_how_far_its_intervals_held(pipeline, capsys):
+    result = make_result(interval_coverage={"0.5": 0.51, "0.9": 0.8972})
+    screen.show(screen.fit_lines(result))
+    held = "90 % intervals of its forecasts held 89.7 % of the test stretch."
+    assert held in capsys.readouterr().out
+    assert "intervals of its forecasts" not in run("fit", "a.nc").stdout
+
+
 def test_fit_json_is_one_object_on_stdout(pipeline):
     result = run("fit", "a.nc", "--json", "--quiet")
     content = json.loads(result.stdout)

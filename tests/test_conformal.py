@@ -7,7 +7,14 @@ from factories import cut_windows, make_sensor_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorplan.evaluation import LEVELS, Intervals, calibrate, interval_coverage, widening
+from sensorplan.evaluation import (
+    LEVELS,
+    Coverage,
+    Intervals,
+    calibrate,
+    interval_coverage,
+    widening,
+)
 from sensorplan.evaluation.conformal import (
     MEMORY,
     PRIOR,
@@ -16,6 +23,8 @@ from sensorplan.evaluation.conformal import (
     recent_scale,
     usual_errors,
 )
+from sensorplan.pipeline.calibrating import coverage_by_level, interval_notes
+from sensorplan.windows import Split
 
 
 def errors_of(windows=400, regions=6, features=2, seed=0):
@@ -179,3 +188,22 @@ def test_widening_looks_at_kept_sensors_and_earlier_time(windows):
     assert ask(lambda anomalies: anomalies[704:].mul_(5)) == usual
     none = widening(windows, at, forecast_zero, kept, intervals, since=699)
     assert none.item() == 1
+
+
+@pytest.mark.parametrize(
+    ("windows", "held", "said"),
+    [
+        (100, 0.9, []),
+        (100, 0.8, ["the 90 % intervals of forecasts held 80 % of the test stretch"]),
+        (20, 0.9, ["intervals of forecasts rest on 20 validation windows, 3.3 of them"]),
+        (20, 0.8, ["rest on 20 validation windows", "held 80 %"]),
+    ],
+)
+def test_what_intervals_make_one_warn_of(windows, held, said):
+    starts = np.arange(windows)
+    split = Split(4, 2, (500, 700), starts, starts, starts)
+    covered = Coverage(np.full((4, 2), round(100 * held)), np.full(2, 100))
+    notes = interval_notes(split, covered)
+    assert len(notes) == len(said)
+    assert all(part in note for part, note in zip(said, notes, strict=True))
+    assert coverage_by_level(covered) == dict.fromkeys(("0.5", "0.8", "0.9", "0.95"), held)

@@ -11,6 +11,7 @@ import xarray as xr
 from test_pipeline import quick, sha, write_grid, write_stations
 
 from sensorplan.errors import DataError, OutputError, RecipeError
+from sensorplan.forecasters import from_bytes, to_bytes
 from sensorplan.pipeline import fit, forecast
 from sensorplan.pipeline.preparing import read_regions
 from sensorplan.pipeline.saved import FORECASTER_FILE, load_forecaster
@@ -421,6 +422,25 @@ def test_a_plan_folder_that_is_none(stations, tmp_path):
     (broken / FORECASTER_FILE).write_bytes(content.replace(b'"horizon', b'"orizon', 1)[:-1])
     with pytest.raises(DataError, match=r"no forecaster of sensorplan, or damaged"):
         run(plan, stations.path, tmp_path / "out.nc")
+
+
+@pytest.mark.parametrize("damage", ["tensor", "shape", "member", "field", "kind"])
+def test_a_forecaster_file_that_does_not_hold_together(stations, tmp_path, damage):
+    content = (stations.folder / FORECASTER_FILE).read_bytes()
+    compact, network, about = from_bytes(content, "x")
+    if damage == "tensor":
+        del network["usual"]
+    elif damage == "shape":
+        network["level"] = network["level"][:-1]
+    elif damage == "member":
+        network["members"][0, 0] = 99
+    elif damage == "field":
+        del about["harmonics"]
+    else:
+        about["lookback"] = "four"
+    (tmp_path / FORECASTER_FILE).write_bytes(to_bytes("mixer", compact, network, about))
+    with pytest.raises(DataError, match=r"safetensors: no forecaster of sensorplan, or damaged \("):
+        load_forecaster(tmp_path)
 
 
 # Reading
