@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from measuring import cores, new_parser, run, say, show, write_figures
 
+from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.pipeline import fit
 from sensorplan.pipeline.preparing import read_regions
 from sensorplan.recipe import DataSettings, Recipe, load_recipe
-from sensorplan.training import Trainer, choose_device, prepare_torch
+from sensorplan.training import Trainer
 from sensorplan.windows import make_windows
 
 HELP_RUNS = 5

@@ -5,7 +5,6 @@ the fine-tuning on a final mask all go through `Trainer.train`, with other gates
 """
 
 import copy
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -28,25 +27,6 @@ GateSampler = Callable[[int], Tensor]
 """From a batch size, the masks ``[batch, region]`` of one step, as floats."""
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        TrainingError: The machine has no such device.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available[name]:
-        there = ", ".join(device for device, ready in available.items() if ready)
-        raise TrainingError(f"--device {name}: not on this machine; available: auto, {there}")
-    return torch.device(name)
-
-
 def fitting_windows(most: int, regions: int, least: int = 8) -> int:
     """Windows at a time: fewer above 1,024 regions, whose many targets average as well.
 
@@ -54,17 +34,6 @@ def fitting_windows(most: int, regions: int, least: int = 8) -> int:
     (32, 16, 8)
     """
     return max(least, min(most, most * 1024 // regions))
-
-
-def prepare_torch() -> None:
-    """Use the cores that are really there, and no denormals (they slow CPU training tenfold).
-
-    ``OMP_NUM_THREADS`` sets another number of threads, say when several runs share the machine.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(min(there or 1, 8))
-    torch.set_flush_denormal(True)
 
 
 @dataclass(frozen=True)

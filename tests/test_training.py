@@ -6,8 +6,9 @@ import pytest
 import torch
 from factories import make_sensor_data, make_trainer
 
+from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import TrainingError
-from sensorplan.training import choose_device, fitting_windows, prepare_torch, random_masks
+from sensorplan.training import fitting_windows, random_masks
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRow
+from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
     MARGIN,
@@ -26,7 +27,6 @@ from sensorplan.pipeline.recording import Progress, Stages, data_record, unobser
 from sensorplan.plan import budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
-from sensorplan.training import choose_device, prepare_torch
 from sensorplan.windows import make_windows, rolling_origins, split_record, split_windows
 
 SPARSITIES = (0.4, 0.6, 0.8, 0.9)

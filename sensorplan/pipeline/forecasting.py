@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sensorplan.devices import prepare_torch
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.evaluation import widening
 from sensorplan.exports.forecast_file import Forecasts, check_forecast_target, write_forecasts
@@ -21,7 +22,6 @@ from sensorplan.reading.notes import listed
 from sensorplan.reading.time_axis import continued
 from sensorplan.recipe import DataSettings
 from sensorplan.sensors import Floats, Ints
-from sensorplan.training import prepare_torch
 from sensorplan.version import __version__
 from sensorplan.windows import Windows, later_windows
 

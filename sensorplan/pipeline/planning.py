@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, regions_to_keep
@@ -24,7 +25,7 @@ from sensorplan.rankers import (
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
-from sensorplan.training import Trainer, choose_device, prepare_torch
+from sensorplan.training import Trainer
 from sensorplan.windows import Windows, make_windows
 
 MANY = 2000  # regions, above which slow baselines do not compete with the mask that DynST trains

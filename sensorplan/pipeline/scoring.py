@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sensorplan.devices import prepare_torch
 from sensorplan.errors import DataError
 from sensorplan.evaluation import (
     climatology_errors,
@@ -21,7 +22,6 @@ from sensorplan.plan import SCHEMA_VERSION, Plan, Record, Score
 from sensorplan.reading.stamps import Stamps
 from sensorplan.recipe import DataSettings
 from sensorplan.sensors import Floats, Ints
-from sensorplan.training import prepare_torch
 from sensorplan.windows import Windows, later_windows
 
 
