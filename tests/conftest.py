@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from hypothesis import settings
+from plans import counted, patches, stations, two  # noqa: F401
 
 settings.register_profile("sensorplan", deadline=None)
 settings.load_profile("sensorplan")

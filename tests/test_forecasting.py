@@ -8,56 +8,16 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from test_pipeline import quick, sha, write_grid, write_stations
+from plans import make_plan
+from test_pipeline import sha, write_grid, write_stations
 
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.forecasters import from_bytes, to_bytes
-from sensorplan.pipeline import fit, forecast
+from sensorplan.pipeline import forecast
 from sensorplan.pipeline.preparing import read_regions
 from sensorplan.pipeline.saved import FORECASTER_FILE, load_forecaster
 from sensorplan.recipe import DataSettings
 from sensorplan.windows import make_windows
-
-
-def make_plan(path, folder, **sections):
-    """A plan of hardly any training: half of the sensors, by a baseline."""
-    mask = {"method": "variance", "sparsity": 0.5, **sections.pop("mask", {})}
-    recipe = quick(path, mask=mask, training={"steps": 8, "fine_tune": 2}, **sections)
-    result = fit(recipe, out=folder)
-    return SimpleNamespace(recipe=recipe, path=path, **vars(result))
-
-
-@pytest.fixture(scope="module")
-def stations(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stations")
-    return make_plan(write_stations(folder / "net.nc"), folder / "net.plan")
-
-
-@pytest.fixture(scope="module")
-def patches(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("patches")
-    return make_plan(write_grid(folder / "grid.nc"), folder / "p", window={"patch": "2x2"})
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    """Two variables, the first of them a hundred times as wide as the second."""
-    folder = tmp_path_factory.mktemp("two")
-    dataset = xr.load_dataset(write_stations(folder / "net.nc", channels=2))
-    dataset["v0"] *= 100
-    dataset.to_netcdf(folder / "two.nc")
-    return make_plan(str(folder / "two.nc"), folder / "two.plan", data={"variable": ["v0", "v1"]})
-
-
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory):
-    """Numeric time, and sensors without names or positions."""
-    folder = tmp_path_factory.mktemp("counted")
-    whole = xr.load_dataset(write_stations(folder / "net.nc", positions=False))
-    dataset = whole.drop_vars(["station", "time"]).assign_coords(time=5.0 + 0.5 * np.arange(240))
-    dataset["time"].attrs["units"] = "ks"
-    dataset.to_netcdf(folder / "counted.nc")
-    return make_plan(str(folder / "counted.nc"), folder / "counted.plan")
 
 
 def cut(plan, tmp_path, change=lambda dataset: dataset, name="new.nc"):

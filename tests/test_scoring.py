@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
-from test_forecasting import cut, make_plan
+from plans import make_plan
+from test_forecasting import cut
 from test_pipeline import write_grid, write_stations
 
 from sensorplan.errors import DataError, RecipeError

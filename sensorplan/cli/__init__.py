@@ -9,10 +9,21 @@ from sensorplan.cli import (  # each registers its command
     curve,
     evaluate,
     export_map,
+    export_model,
     fit,
     forecast,
     inspect,
 )
 from sensorplan.cli.app import app
 
-__all__ = ["app", "compare", "curve", "evaluate", "export_map", "fit", "forecast", "inspect"]
+__all__ = [
+    "app",
+    "compare",
+    "curve",
+    "evaluate",
+    "export_map",
+    "export_model",
+    "fit",
+    "forecast",
+    "inspect",
+]

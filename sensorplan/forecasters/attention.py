@@ -56,7 +56,7 @@ class WeightedAttention(nn.Module):
         weights = weight.unsqueeze(1).expand(-1, self.heads, -1, -1)
         values = torch.cat([weights * self._by_head(self.value(tokens)), weights], -1)
         sums = functional.scaled_dot_product_attention(
-            queries.expand(len(tokens), -1, -1, -1), keys, values, scale=1.0
+            queries.expand(tokens.shape[0], -1, -1, -1), keys, values, scale=1.0
         )
         average = sums[..., :-1] / sums[..., -1:]  # [batch, head, query, HEAD - 1]
         return average.transpose(1, 2).flatten(2)

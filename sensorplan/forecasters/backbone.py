@@ -151,7 +151,7 @@ class Spread(Compact):
 
     def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
         """See `Compact.forward`."""
-        shape = len(history), len(self.gate), history.shape[2]
+        shape = history.shape[0], self.gate.shape[0], history.shape[2]
         whole_history, whole_seen = (
             part.new_zeros(shape).index_copy(1, self.kept, part) for part in (history, seen)
         )

@@ -155,7 +155,7 @@ class ConvCore(nn.Module):
         Returns:
             ``[batch, target, horizon * channel]``.
         """
-        sizes, batch = self.sizes, len(history)
+        sizes, batch = self.sizes, history.shape[0]
         deviation, level = leave_level(history, seen, gate, sizes.channels)
         code = self.encode(deviation, seen) + layout.entry
         weight = (gate * seen.mean(-1)).unsqueeze(-1)  # [batch, source, 1]

@@ -210,7 +210,7 @@ class CompactLinear(Compact):
         if self.rank is not None:
             inputs = inputs @ self.directions
         forecast: Tensor = inputs @ self.weights + self.level
-        return forecast.view(len(history), self.regions, -1)
+        return forecast.view(history.shape[0], self.regions, -1)
 
     def config(self) -> dict[str, Any]:
         """See `Compact.config`."""

@@ -2,6 +2,7 @@
 
 from sensorplan.pipeline.comparing import ComparisonResult, compare
 from sensorplan.pipeline.curving import CurveResult, draw_curve
+from sensorplan.pipeline.exporting import ExportedModel, export_model
 from sensorplan.pipeline.fitting import FitResult, fit
 from sensorplan.pipeline.forecasting import ForecastResult, forecast
 from sensorplan.pipeline.inspecting import Inspection, inspect
@@ -12,6 +13,7 @@ __all__ = [
     "ComparisonResult",
     "CurveResult",
     "Evaluation",
+    "ExportedModel",
     "FitResult",
     "ForecastResult",
     "Inspection",
@@ -19,6 +21,7 @@ __all__ = [
     "compare",
     "draw_curve",
     "evaluate",
+    "export_model",
     "fit",
     "forecast",
     "inspect",

@@ -4,13 +4,14 @@ A batch is cut from the series when it is asked for, so that memory grows with t
 never with windows x lookback.
 """
 
-from sensorplan.windows.climatology import Climatology
+from sensorplan.windows.climatology import CYCLES, Climatology
 from sensorplan.windows.folds import rolling_origins
 from sensorplan.windows.later import later_windows
 from sensorplan.windows.split import Split, split_record, split_windows, step_default
 from sensorplan.windows.streams import Batch, Windows, make_windows
 
 __all__ = [
+    "CYCLES",
     "Batch",
     "Climatology",
     "Split",
