@@ -52,7 +52,7 @@ class Conv(Backbone):
     def __init__(self, sizes: ConvSizes, network: Network, cells: Tensor) -> None:
         super().__init__()
         self.core = ConvCore(sizes)
-        self.identity = RegionIdentity(network, 2 * sizes.width)
+        self.identity = RegionIdentity(network, sizes.width + sizes.hidden)
         self.register_buffer("cells", cells)
 
     @classmethod
@@ -84,7 +84,8 @@ class Conv(Backbone):
 
     def layout(self, targets: Tensor | None = None) -> ConvLayout:
         """The layout with all regions as sources, for some targets (all by default)."""
-        entry, exit_ = self.identity().chunk(2, -1)
+        sizes = self.core.sizes
+        entry, exit_ = self.identity().split([sizes.width, sizes.hidden], -1)
         if targets is None:
             return ConvLayout(entry, self.cells, exit_, self.cells)
         return ConvLayout(entry, self.cells, exit_[targets], self.cells[targets])
@@ -115,7 +116,7 @@ class Conv(Backbone):
         layout = ConvLayout(
             entry=torch.zeros(kept, sizes.width),
             source=torch.zeros(kept, dtype=torch.int64),
-            exit=torch.zeros(regions, sizes.width),
+            exit=torch.zeros(regions, sizes.hidden),
             target=torch.zeros(regions, dtype=torch.int64),
         )
         return LaidOut(ConvCore(sizes), torch.zeros(kept), layout)

@@ -40,7 +40,7 @@ class ConvLayout(NamedTuple):
     Attributes:
         entry: ``[source, width]`` identity of the sources, added to their encoding.
         source: ``[source]`` cell of each, counted along the rows.
-        exit: ``[target, width]`` identity of the targets.
+        exit: ``[target, hidden]`` identity of the targets.
         target: ``[target]`` cell of each.
     """
 
@@ -133,8 +133,8 @@ class ConvCore(nn.Module):
         self.averages = nn.ModuleList(NormalizedConv(sizes.reach) for _ in range(sizes.scales))
         self.translate = Translator(sizes)
         self.decode = RegionDecoder(
-            streams=3 * sizes.width,
-            around=2 + sizes.width + sizes.calendar,
+            streams=3 * sizes.width + 2,
+            calendar=sizes.calendar,
             hidden=sizes.hidden,
             channels=sizes.channels,
             future=sizes.future,
@@ -170,12 +170,9 @@ class ConvCore(nn.Module):
             scales.append(average(grid))
         coming = self.translate(scales, calendar)
 
-        own = cells[:, layout.target]  # [batch, target, width + 1]
-        around = _at(scales[0], layout.target)  # [batch, target, width + 1]
-        streams = torch.cat([own[..., :-1], around[..., :-1], _at(coming, layout.target)], -1)
-        exits = layout.exit.expand(batch, -1, -1)
-        bends = torch.cat([own[..., -1:], around[..., -1:], exits], -1)
-        forecast: Tensor = self.decode(streams, bends, calendar, level)
+        targets = (_at(scales[0], layout.target), _at(coming, layout.target))
+        streams = torch.cat([cells[:, layout.target], *targets], -1)
+        forecast: Tensor = self.decode(streams, layout.exit, calendar, level)
         return forecast
 
 

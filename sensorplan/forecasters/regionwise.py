@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sensorplan.forecasters.level import carry_level
 from sensorplan.forecasters.network import Network, identity_features
@@ -49,27 +50,30 @@ class RegionEncoder(nn.Module):
 class RegionDecoder(nn.Module):
     """The forecast of a region from what reached it: the level carried on, and deviations."""
 
-    def __init__(self, streams: int, around: int, hidden: int, channels: int, future: int) -> None:
+    def __init__(
+        self, streams: int, calendar: int, hidden: int, channels: int, future: int
+    ) -> None:
         super().__init__()
         self.linear = nn.Linear(streams, future)
-        last = nn.Linear(hidden, future)
-        nn.init.zeros_(last.weight)
-        self.bent = nn.Sequential(nn.Linear(streams + around, hidden), nn.GELU(), last)
+        self.bend = nn.Linear(streams, hidden)
+        self.season = nn.Parameter(torch.zeros(calendar, hidden))
+        self.bent = nn.Linear(hidden, future)
+        nn.init.zeros_(self.bent.weight)
         self.level_gain = nn.Parameter(torch.ones(future // channels, channels))
 
-    def forward(self, streams: Tensor, around: Tensor, calendar: Tensor, level: Tensor) -> Tensor:
+    def forward(self, streams: Tensor, identity: Tensor, calendar: Tensor, level: Tensor) -> Tensor:
         """Forecast the targets.
 
         Args:
             streams: ``[batch, target, stream]`` what reached them, in proportion to what was seen.
-            around: ``[batch, target, feature]`` what bends that: identity, certainty.
-            calendar: ``[batch, feature]``; it does, too.
+            identity: ``[target, hidden]`` of the targets.
+            calendar: ``[batch, feature]``.
             level: ``[batch, 1, channel]``, see `leave_level`.
 
         Returns:
             ``[batch, target, horizon * channel]``.
         """
-        season = calendar.unsqueeze(1).expand(-1, streams.shape[1], -1)
-        everything = torch.cat([streams, around, season], -1)
-        forecast: Tensor = self.linear(streams) + self.bent(everything)
-        return forecast + carry_level(level, self.level_gain)
+        season = (calendar @ self.season).unsqueeze(1)  # [batch, 1, hidden]
+        bent = self.bent(functional.gelu(self.bend(streams) + identity + season))
+        forecast: Tensor = self.linear(streams) + bent + carry_level(level, self.level_gain)
+        return forecast

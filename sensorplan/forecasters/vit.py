@@ -53,7 +53,7 @@ class Vit(Backbone):
     def __init__(self, sizes: VitSizes, network: Network) -> None:
         super().__init__()
         self.core = VitCore(sizes)
-        self.identity = RegionIdentity(network, 2 * sizes.width)
+        self.identity = RegionIdentity(network, sizes.width + sizes.hidden)
         self.regions = network.regions
 
     @classmethod
@@ -70,7 +70,8 @@ class Vit(Backbone):
 
     def layout(self, targets: Tensor) -> VitLayout:
         """The layout with all regions as sources, for some targets."""
-        entry, exit_ = self.identity().chunk(2, -1)
+        sizes = self.core.sizes
+        entry, exit_ = self.identity().split([sizes.width, sizes.hidden], -1)
         return VitLayout(entry, self.core.read.ask(entry[targets]), exit_[targets], targets)
 
     def forward(
@@ -101,7 +102,7 @@ class Vit(Backbone):
         layout = VitLayout(
             entry=torch.zeros(kept, sizes.width),
             query=torch.zeros(sizes.heads, regions, HEAD),
-            exit=torch.zeros(regions, sizes.width),
+            exit=torch.zeros(regions, sizes.hidden),
             own=torch.zeros(regions, dtype=torch.int64),
         )
         return LaidOut(VitCore(sizes), torch.zeros(kept), layout)

@@ -33,7 +33,7 @@ class VitLayout(NamedTuple):
     Attributes:
         entry: ``[source, width]`` identity of the sources, added to their encoding.
         query: ``[head, target, HEAD]`` what each target asks the tokens for.
-        exit: ``[target, width]`` identity of the targets.
+        exit: ``[target, hidden]`` identity of the targets.
         own: ``[target]`` each target's place among the sources, `source` when it is none.
     """
 
@@ -74,8 +74,8 @@ class VitCore(nn.Module):
         self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
         self.read = WeightedAttention(sizes.width, sizes.heads)
         self.decode = RegionDecoder(
-            streams=sizes.width + self.read.width,
-            around=1 + sizes.width + sizes.calendar,
+            streams=sizes.width + 1 + self.read.width,
+            calendar=sizes.calendar,
             hidden=sizes.hidden,
             channels=sizes.channels,
             future=sizes.future,
@@ -109,8 +109,6 @@ class VitCore(nn.Module):
         context = self.read(layout.query, tokens, weight)  # [batch, target, width of heads]
         weighted = torch.cat([own_weight * tokens[:, :sources], own_weight], -1)
         padded = functional.pad(weighted, (0, 0, 0, 1))  # one more source, of weight 0
-        own = padded[:, layout.own]  # [batch, target, width + 1]
-        streams = torch.cat([own[..., :-1], context], -1)
-        around = torch.cat([own[..., -1:], layout.exit.expand(batch, -1, -1)], -1)
-        forecast: Tensor = self.decode(streams, around, calendar, level)
+        streams = torch.cat([padded.index_select(1, layout.own), context], -1)
+        forecast: Tensor = self.decode(streams, layout.exit, calendar, level)
         return forecast
