@@ -166,7 +166,7 @@ class ConvCore(nn.Module):
         grid = cells.view(batch, sizes.rows, sizes.columns, -1).permute(0, 3, 1, 2)
         scales = [self.averages[0](grid)]
         for average in self.averages[1:]:
-            grid = functional.avg_pool2d(grid, 2, divisor_override=1)
+            grid = 4 * functional.avg_pool2d(grid, 2)  # their sum
             scales.append(average(grid))
         coming = self.translate(scales, calendar)
 
