@@ -84,7 +84,7 @@ class Contender:
     @property
     def multiply_adds(self) -> int:
         """Of one call."""
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        with FlopCounterMode(display=False) as counter:
             self.module(*self.inputs)
         return counter.get_total_flops() // 2
 

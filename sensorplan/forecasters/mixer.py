@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sensorplan.forecasters.backbone import Backbone, Compact, Options
 from sensorplan.forecasters.mixer_core import Layout, MixerCore, MixerSizes
-from sensorplan.forecasters.network import (
-    Network,
-    identity_features,
-)
+from sensorplan.forecasters.network import Network, identity_features
 
 LOG_WEIGHT_LIMIT = 8.0
 
@@ -39,9 +37,14 @@ class Mixer(Backbone):
         super().__init__()
         self.sizes = sizes
         self.core = MixerCore(sizes)
-        parts = 2 * sizes.identity + 2 * sizes.width
-        self.identify = nn.Linear(features.shape[1], parts)
-        self.identity = nn.Parameter(torch.zeros(len(features), parts))
+        width = sizes.width
+        self.parts = [width, width, sizes.identity, sizes.identity]
+        self.identify = nn.Linear(features.shape[1], sum(self.parts))
+        self.identity = nn.Parameter(torch.zeros(len(features), sum(self.parts)))
+        # What decoding reads: latents, own, neighbours (with their weights), calendar, identity.
+        self.streams = [width, width + 1, width + 1, sizes.calendar, width]
+        self.decode = nn.Linear(sum(self.streams), sizes.hidden)
+        self.decode_linear = nn.Linear(3 * width, sizes.future, bias=False)
         self.latent_keys = nn.Parameter(0.3 * torch.randn(sizes.latents, sizes.identity))
         self.latent_values = nn.Parameter(0.3 * torch.randn(sizes.latents, sizes.identity))
         self.log_closeness = nn.Parameter(log_closeness)
@@ -76,17 +79,26 @@ class Mixer(Backbone):
         """The layout with all regions as sources, for some targets (all by default)."""
         if targets is None:
             targets = torch.arange(self.regions, device=self.features.device)
-        width, identity = self.sizes.width, self.sizes.identity
         whole = self.identify(self.features) + self.identity
-        entry, exit_, key, query = whole.split([width, width, identity, identity], -1)
+        entry, exit_, key, query = torch.split(whole, self.parts, -1)
+        neighbours = self.neighbours[targets]
+        pairs = torch.arange(neighbours.numel(), device=targets.device).view(neighbours.shape)
+        *decoders, from_calendar, from_identity = torch.split(self.decode.weight, self.streams, 1)
+        linear = torch.split(self.decode_linear.weight, self.sizes.width, 1)
+        from_latents, from_own, from_neighbours = map(_stacked, decoders, linear)
         return Layout(
             entry,
             _bounded_exp(self.latent_keys @ key.T),
             torch.softmax(query[targets] @ self.latent_values.T, -1),
-            exit_[targets],
             targets,
-            self.neighbours[targets],
-            _bounded_exp(self.log_closeness[targets]),
+            neighbours.flatten(),
+            _bounded_exp(self.log_closeness[targets]).flatten(),
+            pairs[:, 0],
+            from_latents,
+            from_own,
+            from_neighbours,
+            from_calendar,
+            functional.linear(exit_[targets], from_identity, self.decode.bias),
         )
 
     def forward(
@@ -104,19 +116,23 @@ class Mixer(Backbone):
     def compact(self, gate: Tensor) -> "CompactMixer":
         """The same forecaster with the kept regions (gate not 0) as its only input."""
         kept = torch.nonzero(gate)[:, 0]
-        place = torch.full((self.regions,), len(kept), device=gate.device)
-        place[kept] = torch.arange(len(kept), device=gate.device)
+        order = torch.cat([kept, torch.nonzero(gate == 0)[:, 0]])  # who is kept comes first
+        place = order.argsort()
         with torch.no_grad():
-            whole = self.layout()
+            whole = self.layout(order)
+            heard = gate[whole.neighbours] != 0  # [pair]
+            counts = heard.view(self.regions, -1).sum(1)
             layout = whole._replace(
                 entry=whole.entry[kept],
                 attention=whole.attention[:, kept],
-                own=place,
-                neighbours=place[whole.neighbours],
+                own=place[kept],
+                neighbours=place[whole.neighbours][heard],
+                closeness=whole.closeness[heard],
+                first_pair=counts.cumsum(0) - counts,
             )
-        compact = CompactMixer(self.sizes, self.regions, len(kept), whole.closeness.shape[1])
+        compact = CompactMixer(self.sizes, self.regions, len(kept), len(layout.neighbours))
         compact.core.load_state_dict(self.core.state_dict())
-        compact.set_buffers(gate[kept], layout)
+        compact.set_buffers(gate[kept], place, layout)
         return compact.to(gate.device)
 
     @classmethod
@@ -126,30 +142,39 @@ class Mixer(Backbone):
 
 
 class CompactMixer(Compact):
-    """A mixer reduced to its kept regions."""
+    """A mixer reduced to its kept regions; inside, those come first among the targets."""
 
     gate: Tensor
+    place: Tensor
 
-    def __init__(self, sizes: MixerSizes, regions: int, kept: int, neighbours: int) -> None:
+    def __init__(self, sizes: MixerSizes, regions: int, kept: int, pairs: int) -> None:
         super().__init__()
-        self.sizes, self.regions, self.kept, self.neighbours = sizes, regions, kept, neighbours
+        self.sizes, self.regions, self.kept, self.pairs = sizes, regions, kept, pairs
         self.core = MixerCore(sizes)
+        width, told = sizes.width, sizes.hidden + sizes.future
         self.set_buffers(
             torch.zeros(kept),
+            torch.zeros(regions, dtype=torch.int64),
             Layout(
-                entry=torch.zeros(kept, sizes.width),
+                entry=torch.zeros(kept, width),
                 attention=torch.zeros(sizes.latents, kept),
                 readout=torch.zeros(regions, sizes.latents),
-                exit=torch.zeros(regions, sizes.width),
-                own=torch.zeros(regions, dtype=torch.int64),
-                neighbours=torch.zeros(regions, neighbours, dtype=torch.int64),
-                closeness=torch.zeros(regions, neighbours),
+                own=torch.zeros(kept, dtype=torch.int64),
+                neighbours=torch.zeros(pairs, dtype=torch.int64),
+                closeness=torch.zeros(pairs),
+                first_pair=torch.zeros(regions, dtype=torch.int64),
+                from_latents=torch.zeros(told, width),
+                from_own=torch.zeros(told, width + 1),
+                from_neighbours=torch.zeros(told, width + 1),
+                from_calendar=torch.zeros(sizes.hidden, sizes.calendar),
+                exit=torch.zeros(regions, sizes.hidden),
             ),
         )
 
-    def set_buffers(self, gate: Tensor, layout: Layout) -> None:
-        """Take the gate of the kept regions and their layout."""
+    def set_buffers(self, gate: Tensor, place: Tensor, layout: Layout) -> None:
+        """Take the gate of the kept regions, each region's place among the targets, the layout."""
         self.register_buffer("gate", gate.detach().clone())
+        self.register_buffer("place", place)
         for name, tensor in layout._asdict().items():
             self.register_buffer(f"layout_{name}", tensor.detach().clone().contiguous())
 
@@ -159,15 +184,20 @@ class CompactMixer(Compact):
             "sizes": asdict(self.sizes),
             "regions": self.regions,
             "kept": self.kept,
-            "neighbours": self.neighbours,
+            "pairs": self.pairs,
         }
 
     def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
         """See `Compact.forward`."""
         layout = Layout(*(getattr(self, f"layout_{name}") for name in Layout._fields))
         forecast: Tensor = self.core(history, seen, calendar, self.gate, layout)
-        return forecast
+        return forecast[:, self.place]
 
 
 def _bounded_exp(logarithm: Tensor) -> Tensor:
     return logarithm.clamp(-LOG_WEIGHT_LIMIT, LOG_WEIGHT_LIMIT).exp()
+
+
+def _stacked(decoder: Tensor, linear: Tensor) -> Tensor:
+    """Rows of both; the linear decoder reads no weight, which comes last."""
+    return torch.cat([decoder, functional.pad(linear, (0, decoder.shape[1] - linear.shape[1]))])

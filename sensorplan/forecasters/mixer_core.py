@@ -28,27 +28,47 @@ class MixerSizes:
 class Layout(NamedTuple):
     """What does not depend on the history: `source` regions are read, `target` ones forecast.
 
+    A pair is a target with one of its neighbours that is a source. The last of ``width + 1``
+    features is a weight; `told` is what a target is decoded from: hidden features, then
+    horizon * channel linear ones.
+
     Attributes:
         entry: ``[source, width]`` identity of the sources, added to their encoding.
         attention: ``[latent, source]`` weight of each source in each latent.
-        readout: ``[target, latent]`` weight of each latent for each target.
-        exit: ``[target, width]`` identity of the targets.
-        own: ``[target]`` each target's place among the sources, `source` when it is none.
-        neighbours: ``[target, neighbour]`` places among the sources, `source` when it is none.
-        closeness: ``[target, neighbour]`` weight of each neighbour.
+        readout: ``[target, latent]`` weight of each latent for each target; they sum to 1.
+        own: ``[own]`` place among the sources of each of the first targets; the others are none.
+        neighbours: ``[pair]`` place among the sources, target by target.
+        closeness: ``[pair]`` weight of the neighbour.
+        first_pair: ``[target]`` where its pairs begin.
+        from_latents: ``[told, width]`` what a latent tells.
+        from_own: ``[told, width + 1]`` what a target's own history tells.
+        from_neighbours: ``[told, width + 1]`` what the mean of its neighbours tells.
+        from_calendar: ``[hidden, feature]`` what the calendar tells.
+        exit: ``[target, hidden]`` what the identity of the targets tells.
     """
 
     entry: Tensor
     attention: Tensor
     readout: Tensor
-    exit: Tensor
     own: Tensor
     neighbours: Tensor
     closeness: Tensor
+    first_pair: Tensor
+    from_latents: Tensor
+    from_own: Tensor
+    from_neighbours: Tensor
+    from_calendar: Tensor
+    exit: Tensor
 
 
 class MixerCore(nn.Module):
-    """The weights that all regions share, and the way from histories to forecasts."""
+    """The weights that all regions share, and the way from histories to forecasts.
+
+    Every target is decoded, however few sources there are. So the first layer of decoding is taken
+    apart by what it reads, and each part is applied where there is least of it: to the latents, to
+    the sources, to the calendar. For the targets their outputs are only added up. Inside, regions
+    come before windows: most steps are then one product of two matrices.
+    """
 
     def __init__(self, sizes: MixerSizes) -> None:
         super().__init__()
@@ -61,16 +81,13 @@ class MixerCore(nn.Module):
         self.mix = nn.Sequential(
             nn.Linear(flat + sizes.calendar, sizes.mixing), nn.GELU(), nn.Linear(sizes.mixing, flat)
         )
-        last = nn.Linear(sizes.hidden, sizes.future)
-        nn.init.zeros_(last.weight)
-        self.decode = nn.Sequential(
-            nn.Linear(4 * width + 2 + sizes.calendar, sizes.hidden), nn.GELU(), last
-        )
-        self.decode_linear = nn.Linear(3 * width, sizes.future)
+        self.decode = nn.Linear(sizes.hidden, sizes.future)
+        nn.init.zeros_(self.decode.weight)
+        self.told = [sizes.hidden, sizes.future]
         self.channels = sizes.channels
         horizon = sizes.future // sizes.channels
         self.level_gain = nn.Parameter(torch.ones(horizon, sizes.channels))
-        self.latent_shrinkage = nn.Parameter(torch.zeros(sizes.latents, 1))  # log
+        self.latent_shrinkage = nn.Parameter(torch.zeros(sizes.latents, 1, 1))  # log
         self.neighbour_shrinkage = nn.Parameter(torch.zeros(1))  # log
 
     def forward(
@@ -89,50 +106,63 @@ class MixerCore(nn.Module):
             ``[batch, target, horizon * channel]``.
         """
         deviation, level = leave_level(history, seen, gate, self.channels)
-        streams = torch.cat([deviation, seen], -1)
-        code = self.encode(streams) + self.encode_linear(streams) + layout.entry
-        weight = (gate * seen.mean(-1)).unsqueeze(-1)  # [batch, source, 1]
-        weighted = torch.cat([weight * code, weight], -1)  # [batch, source, width + 1]
+        said = self._encode(deviation, seen, gate, layout)  # [source, batch, width + 1]
+        latents = self._mix(said, calendar, layout)  # [latent, batch, width]
 
-        total, latents = _mean(layout.attention @ weighted, self.latent_shrinkage.exp())
-        mixed = self.mix(torch.cat([latents.flatten(1), calendar], -1))
-        latents = latents + mixed.view_as(latents)  # [batch, latent, width]
-        from_latents = layout.readout @ latents  # [batch, target, width]
+        carried = carry_level(level, self.level_gain).squeeze(1)  # [batch, horizon * channel]
+        for_all = torch.cat([calendar @ layout.from_calendar.T, carried], -1)  # [batch, told]
+        words = latents @ layout.from_latents.T + for_all
+        told = _product(layout.readout, words)  # [target, batch, told]; means keep what is for all
+        self._add_neighbours(told, said, layout)
+        told[: len(layout.own)] += said[layout.own] @ layout.from_own.T
 
-        padded = functional.pad(weighted, (0, 0, 0, 1))  # one more source, of weight 0
-        own = padded[:, layout.own]  # [batch, target, width + 1]
-        total, near = _mean(_neighbour_sum(padded, layout), self.neighbour_shrinkage.exp())
+        hidden, linear = torch.split(told, self.told, -1)
+        hidden = functional.gelu(hidden + layout.exit.unsqueeze(1))
+        forecast: Tensor = self.decode(hidden) + linear  # [target, batch, horizon * channel]
+        return forecast.transpose(0, 1)
 
-        linear = torch.cat([from_latents, own[..., :-1], near], -1)
-        batch, targets = linear.shape[:2]
-        around = torch.cat(
-            [
-                layout.exit.expand(batch, -1, -1),
-                own[..., -1:],
-                total,
-                calendar.unsqueeze(1).expand(-1, targets, -1),
-            ],
-            -1,
-        )
-        everything = torch.cat([linear, around], -1)
-        carried = carry_level(level, self.level_gain)  # [batch, 1, horizon * channel]
-        forecast: Tensor = self.decode(everything) + self.decode_linear(linear) + carried
-        return forecast
+    def _encode(self, deviation: Tensor, seen: Tensor, gate: Tensor, layout: Layout) -> Tensor:
+        """``[source, batch, width + 1]`` code of each history times its weight, and the weight."""
+        streams = torch.cat([deviation.transpose(0, 1), seen.transpose(0, 1)], -1)
+        code = self.encode(streams) + self.encode_linear(streams) + layout.entry.unsqueeze(1)
+        weight = (gate * seen.mean(-1)).T.unsqueeze(-1)  # [source, batch, 1]
+        return torch.cat([weight * code, weight], -1)
+
+    def _mix(self, said: Tensor, calendar: Tensor, layout: Layout) -> Tensor:
+        """``[latent, batch, width]`` averages over the network, mixed with the calendar."""
+        sums = _product(layout.attention, said)
+        latents = sums[..., :-1] / (sums[..., -1:] + self.latent_shrinkage.exp())
+        mixed: Tensor = self.mix(torch.cat([latents.transpose(0, 1).flatten(1), calendar], -1))
+        return latents + mixed.view(len(calendar), len(latents), -1).transpose(0, 1)
+
+    def _add_neighbours(self, told: Tensor, said: Tensor, layout: Layout) -> None:
+        """Add to ``[target, batch, told]`` what the mean over each target's neighbours tells.
+
+        The mean is shrunk to 0, and comes with its certainty in [0, 1). Sources are multiplied
+        before they are averaged where there are far fewer of them than targets.
+        """
+        shrinkage = self.neighbour_shrinkage.exp()
+        if 2 * len(said) < len(told):
+            telling = torch.cat([said @ layout.from_neighbours.T, said[..., -1:]], -1)
+            sums = _neighbour_sum(telling, layout)
+            told.addcdiv_(sums[..., :-1], sums[..., -1:] + shrinkage)
+        else:
+            sums = _neighbour_sum(said, layout)
+            told += (sums / (sums[..., -1:] + shrinkage)) @ layout.from_neighbours.T
 
 
-def _mean(weighted: Tensor, shrinkage: Tensor) -> tuple[Tensor, Tensor]:
-    """Split ``[..., width + 1]`` weighted sums into (certainty in [0, 1), mean shrunk to 0)."""
-    total = weighted[..., -1:]
-    denominator = total + shrinkage
-    return total / denominator, weighted[..., :-1] / denominator
+def _product(matrix: Tensor, parts: Tensor) -> Tensor:
+    """``[row, batch, feature]`` the matrix ``[row, part]`` times ``[part, batch, feature]``."""
+    return (matrix @ parts.flatten(1)).view(len(matrix), *parts.shape[1:])
 
 
-def _neighbour_sum(padded: Tensor, layout: Layout) -> Tensor:
-    """``[batch, target, width + 1]`` sum over each target's neighbours, weighted by closeness."""
-    batch, sources, width = padded.shape
-    table = padded.transpose(0, 1).reshape(sources, -1)  # [source, batch * (width + 1)]
-    summed = functional.embedding_bag(
-        layout.neighbours, table, per_sample_weights=layout.closeness, mode="sum"
+def _neighbour_sum(parts: Tensor, layout: Layout) -> Tensor:
+    """``[target, batch, feature]`` sum of ``[source, batch, feature]`` over pairs, by closeness."""
+    sums = functional.embedding_bag(
+        layout.neighbours,
+        parts.flatten(1),
+        layout.first_pair,
+        mode="sum",
+        per_sample_weights=layout.closeness,
     )
-    by_target: Tensor = summed.view(-1, batch, width)
-    return by_target.transpose(0, 1)
+    return sums.view(len(sums), *parts.shape[1:])
