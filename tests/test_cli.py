@@ -203,8 +203,8 @@ def test_the_options_of_fit():
     options = {option for parameter in COMMANDS["fit"].params for option in parameter.opts}
     assert options >= {
         *("--recipe", "--sparsity", "--budget", "--variable", "--select", "--missing"),
-        *("--resample", "--stations", "--lookback", "--horizon", "--patch", "--seed"),
-        *("--device", "--out", "--overwrite", "--quiet", "--json"),
+        *("--resample", "--stations", "--adjacency", "--lookback", "--horizon", "--patch"),
+        *("--seed", "--device", "--out", "--overwrite", "--quiet", "--json"),
     }
 
 
@@ -365,8 +365,9 @@ def test_options_reach_the_pipeline(pipeline):
     result = run(
         *("fit", "a.nc", "b.nc", "--sparsity", "0.4", "--variable", "u", "--variable", "v"),
         *("--select", "level=500", "--missing", "-999", "--missing", "0", "--resample", "1h"),
-        *("--stations", "s.csv", "--lookback", "12", "--horizon", "3", "--patch", "4x4"),
-        *("--method", "qr", "--seed", "7", "--device", "cpu", "--out", "o", "--overwrite"),
+        *("--stations", "s.csv", "--adjacency", "e.csv", "--lookback", "12", "--horizon", "3"),
+        *("--patch", "4x4", "--method", "qr", "--seed", "7", "--device", "cpu"),
+        *("--out", "o", "--overwrite"),
     )
     assert result.exit_code == 0, result.stderr
     call = pipeline.calls[0]
@@ -375,7 +376,7 @@ def test_options_reach_the_pipeline(pipeline):
     assert data.variable == ("u", "v")
     assert data.select == {"level": "500"}
     assert data.missing == (-999, 0)
-    assert (data.resample, data.stations) == ("1h", "s.csv")
+    assert (data.resample, data.stations, data.adjacency) == ("1h", "s.csv", "e.csv")
     assert (window.lookback, window.horizon, window.patch) == (12, 3, "4x4")
     assert (call.recipe.mask.sparsity, call.recipe.mask.method) == (0.4, "qr")
     assert (call.recipe.run.seed, call.recipe.run.device) == (7, "cpu")

@@ -1,11 +1,11 @@
-"""CSV: wide and long histories, station tables."""
+"""CSV: wide and long histories, station tables, edge lists."""
 
 import gzip
 
 import numpy as np
 import pandas as pd
 import pytest
-from reading_samples import findings, read_path
+from reading_samples import findings, grid, read_dataset, read_path, stations
 
 from sensorplan.errors import DataError
 
@@ -85,6 +85,65 @@ def test_wrong_station_tables(save, text, message):
 def test_no_station_table(save):
     with pytest.raises(DataError, match=r"away\.csv: no such file; expected a station table"):
         read_path(save(LONG), stations="away.csv")
+
+
+EDGES = "to,From,weight\n08,7,0.5\n7,08,2\n7,7,1\n"
+
+
+def test_edge_list(save):
+    data = read_path(save(LONG), adjacency=save(EDGES, "edges.csv"))
+    assert data.adjacency.tolist() == [[1, 0.5], [2, 0]]
+    assert data.adjacency.dtype == np.float32
+    assert findings(data)["adjacency"] == "3 edges"
+    assert data.source.sha256 != read_path(save(LONG)).source.sha256
+
+
+def test_edges_without_weight_weigh_1(save):
+    data = read_path(save(LONG), adjacency=save("from;to\n7;08\n", "edges.csv"))
+    assert data.adjacency.tolist() == [[0, 1], [0, 0]]
+
+
+def test_an_edge_list_goes_over_the_graph_of_the_file(save, tmp_path):
+    square = (("sensor", "to"), np.ones((3, 3)))
+    dataset = stations().assign(adj=square)
+    dataset["speed"][:, 1] = np.nan  # B, left out
+    edges = save("from,to,weight\nC,A,3\nB,A,1\n", "edges.csv")
+    assert read_dataset(dataset, tmp_path).adjacency.tolist() == [[1, 1], [1, 1]]
+    assert read_dataset(dataset, tmp_path, adjacency=edges).adjacency.tolist() == [[0, 0], [3, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("from,weight\n7,5\n", r": has the columns from, weight; expected from, to and, unless"),
+        ("from,to\n", r": no edge; expected one a row"),
+        ("from,to\n7,\n08,7\n", r" line 2: to is empty; expected the id of a sensor"),
+        ("from,to\n7,08\n7,8\n", r" line 3: to 8 is no sensor of .*; expected one of 7, 08$"),
+        ("from,to\nx,7\n", r" line 2: from x is no sensor of "),
+        ("from,to,weight\n7,08,far\n", r" line 2, column weight: 'far'; expected a number$"),
+        ("from,to,weight\n7,08,1\n08,7,-2\n", r" line 3, column weight: -2; expected a number ab"),
+        ("from,to,weight\n7,08,0\n", r" line 2, column weight: 0; expected a number above 0$"),
+        ("from,to,weight\n7,08,\n", r" line 2, column weight: nan; expected a number above 0$"),
+        ("from,to,weight\n7,08,inf\n", r" line 2, column weight: inf; expected a number above 0$"),
+        (
+            "from,to\n7,08\n08,7\n\n7,08\n",
+            r" line 5: a second edge from 7 to 08 \(the first in line 2\); expected one$",
+        ),
+    ],
+)
+def test_wrong_edge_lists(save, text, message):
+    with pytest.raises(DataError, match=r"edges\.csv" + message):
+        read_path(save(LONG), adjacency=save(text, "edges.csv"))
+
+
+def test_no_edge_list(save):
+    with pytest.raises(DataError, match=r"^away\.csv: no such file; expected an edge list"):
+        read_path(save(LONG), adjacency="away.csv")
+
+
+def test_a_grid_takes_no_edge_list(save, tmp_path):
+    with pytest.raises(DataError, match=r"a grid, whose cells need no edge list \(e\.csv\)"):
+        read_dataset(grid(), tmp_path, adjacency="e.csv")
 
 
 def test_positions_and_labels_in_a_long_table(save):

@@ -55,10 +55,14 @@ def test_settings_are_read(write):
 
 def test_paths_count_from_the_folder_of_the_recipe(write):
     recipe = load_recipe(
-        write('[data]\npath = ["../d/a*.nc", "/b.nc"]\nstations = "s.csv"', "recipes/x.toml")
+        write(
+            '[data]\npath = ["../d/a*.nc", "/b.nc"]\nstations = "s.csv"\nadjacency = "e.csv"',
+            "recipes/x.toml",
+        )
     )
     assert recipe.data.path == ("d/a*.nc", "/b.nc")
     assert recipe.data.stations == "recipes/s.csv"
+    assert recipe.data.adjacency == "recipes/e.csv"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_paths_count_from_the_folder_of_the_recipe(write):
         (
             "[data]\nzzz = 1",
             "heat.toml [data] zzz = 1; unknown key;"
-            " known: path, variable, select, missing, resample, stations",
+            " known: path, variable, select, missing, resample, stations, adjacency",
         ),
         ("sparsity = 0.4", "heat.toml sparsity stands outside of a section; expected under [mask]"),
     ],
@@ -176,7 +180,7 @@ def test_every_setting_but_none_is_dumped():
 
 
 def test_a_recipe_dumped_for_a_folder_finds_the_data_from_there(write):
-    data = {"path": ("d/a.nc", "/b.nc"), "stations": "s.csv"}
+    data = {"path": ("d/a.nc", "/b.nc"), "stations": "s.csv", "adjacency": "/e.csv"}
     recipe = override(Recipe(), "data", **data)
     file = write(dump_recipe(recipe, Path("a.plan")), "a.plan/recipe.toml")
     assert tomllib.loads(file.read_text())["data"]["path"] == ["../d/a.nc", "/b.nc"]

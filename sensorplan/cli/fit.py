@@ -18,6 +18,7 @@ def fit(
     missing: options.Missing = None,
     resample: options.Resample = None,
     stations: options.Stations = None,
+    adjacency: options.Adjacency = None,
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
@@ -39,7 +40,7 @@ def fit(
         recipe,
         select,
         backbone_option,
-        data=options.data_section(data, variable, missing, resample, stations),
+        data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         mask={
             "sparsity": sparsity,

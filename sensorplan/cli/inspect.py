@@ -13,6 +13,7 @@ def inspect(
     missing: options.Missing = None,
     resample: options.Resample = None,
     stations: options.Stations = None,
+    adjacency: options.Adjacency = None,
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
@@ -25,7 +26,7 @@ def inspect(
     settings = options.build_recipe(
         recipe,
         select,
-        data=options.data_section(data, variable, missing, resample, stations),
+        data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
     )
     from sensorplan.cli import screen

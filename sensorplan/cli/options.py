@@ -78,6 +78,12 @@ Stations = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Station table (CSV with id,lat,lon) of a CSV history."),
 ]
+Adjacency = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Edge list (CSV with from,to,weight) of the graph between stations."
+    ),
+]
 Lookback = Annotated[
     int | None, typer.Option(metavar="STEPS", help="Past steps that a forecast is made from.")
 ]
@@ -174,6 +180,7 @@ def data_section(
     missing: list[float] | None,
     resample: str | None,
     stations: str | None,
+    adjacency: str | None,
 ) -> dict[str, object]:
     """The options of what to read, as `build_recipe` takes them."""
     return {
@@ -182,6 +189,7 @@ def data_section(
         "missing": missing,
         "resample": resample,
         "stations": stations,
+        "adjacency": adjacency,
     }
 
 

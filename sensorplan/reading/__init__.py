@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from sensorplan.reading.dimensions import time_coordinate
+from sensorplan.reading.edges import read_edges
 from sensorplan.reading.grids import grid_network
 from sensorplan.reading.layout import Layout, recognise_layout
 from sensorplan.reading.network import Network
@@ -44,14 +45,14 @@ def read(settings: DataSettings) -> SensorData:
         measured = channels(layout)
     values, time = regularise(values[:, network.order], stamps, settings.resample, notes)
     _warn_of_constant(values, network.names, notes)
-    stations = [settings.stations] if settings.stations else []
+    beside = [Path(file) for file in (settings.stations, settings.adjacency) if file]
     return SensorData(
         values=values,
         sensors=network.names,
         channels=measured,
         time=time,
         geometry=network.geometry,
-        source=Source(",".join(settings.path), checksum([*files, *map(Path, stations)])),
+        source=Source(",".join(settings.path), checksum([*files, *beside])),
         adjacency=network.adjacency,
         attributes=network.attributes,
         counted=network.counted,
@@ -64,10 +65,15 @@ def _network(layout: Layout, values: Values, settings: DataSettings, notes: Note
     observed = np.asarray(np.isfinite(values).any(axis=(0, 2)))
     if not observed.any():
         raise notes.error(f"every value of {', '.join(layout.variables)} is missing")
+    if layout.gridded and settings.adjacency:
+        raise notes.error(
+            f"a grid, whose cells need no edge list ({settings.adjacency}); expected stations"
+        )
     if layout.gridded:
         return grid_network(layout, observed, notes)
     table = read_stations(settings.stations) if settings.stations else None
-    return station_network(layout, observed, table, notes)
+    edges = read_edges(settings.adjacency) if settings.adjacency else None
+    return station_network(layout, observed, table, edges, notes)
 
 
 def _warn_of_constant(values: Values, names: tuple[str, ...], notes: Notes) -> None:

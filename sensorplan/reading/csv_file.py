@@ -3,6 +3,7 @@
 import csv
 import gzip
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,13 @@ class Table:
         return len(values) > 0 and bool(pd.to_numeric(values, errors="coerce").isna().all())
 
 
-def open_table(file: Path, notes: Notes) -> Table:
+def open_table(file: Path, notes: Notes, ids: Collection[str] = STATION_NAMES) -> Table:
     """Read a CSV file; comma, semicolon or tab between the columns.
+
+    Args:
+        file: Where it is.
+        notes: Where findings go.
+        ids: Names in small letters of columns that hold ids, to be kept as text.
 
     Raises:
         DataError: The file is no such table.
@@ -58,7 +64,7 @@ def open_table(file: Path, notes: Notes) -> Table:
     if delimiter != ",":
         comma = ", decimal comma" if delimiter == ";" else ""
         notes.found("columns", f"separated by {delimiter!r}{comma}", "the header")
-    text = {c: str for c in header if by_name(c) == "time" or c.lower() in STATION_NAMES}
+    text = {c: str for c in header if by_name(c) == "time" or c.lower() in ids}
     text[header[0]] = str
     try:
         with warnings.catch_warnings():

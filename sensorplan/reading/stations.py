@@ -8,6 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sensorplan.reading.conventions import STATION_NAMES
+from sensorplan.reading.csv_file import Table
+from sensorplan.reading.edges import adjacency_of
 from sensorplan.reading.layout import Layout
 from sensorplan.reading.network import Network, as_column, as_text, attribute_columns, placed
 from sensorplan.reading.notes import Notes, counted, listed
@@ -23,7 +25,11 @@ from sensorplan.sensors import Bools, Floats, Geometry, Ints
 
 
 def station_network(
-    layout: Layout, observed: Bools, table: pd.DataFrame | None, notes: Notes
+    layout: Layout,
+    observed: Bools,
+    table: pd.DataFrame | None,
+    edges: Table | None,
+    notes: Notes,
 ) -> Network:
     """The sensors that were ever observed.
 
@@ -31,10 +37,11 @@ def station_network(
         layout: Where the sensors are in the file.
         observed: ``[sensor]`` True where a sensor has any value.
         table: Station table by id, with ``latitude``, ``longitude`` and further columns.
+        edges: Edge list, in place of the file's own graph.
         notes: Where findings and warnings go.
 
     Raises:
-        DataError: Two sensors have one id, or one has none.
+        DataError: Two sensors have one id, one has none, or an edge leads to no sensor.
     """
     variable, why = _id_variable(layout)
     ids = _ids(layout, variable, why, notes)
@@ -54,7 +61,7 @@ def station_network(
     if positions is not None:
         points, crs = positions
         geometry = Geometry("points", crs, points[order])
-    adjacency = _adjacency(layout, ids, notes)
+    adjacency = adjacency_of(edges, ids, notes) if edges else _adjacency(layout, ids, notes)
     if adjacency is not None:
         adjacency = adjacency[np.ix_(order, order)]
     counted_from_0 = None if variable else (len(ids),)

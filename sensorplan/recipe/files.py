@@ -91,6 +91,7 @@ def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
     moved = {
         "path": tuple(map(move, data.path)),
         "stations": data.stations and move(data.stations),
+        "adjacency": data.adjacency and move(data.adjacency),
     }
     return recipe.model_copy(update={"data": data.model_copy(update=moved)})
 

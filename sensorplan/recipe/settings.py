@@ -48,6 +48,8 @@ class DataSettings(Section):
         missing: Sentinel values that mean missing, besides the file's own fill value.
         resample: Mean over bins of this length (pandas offset such as ``1h``); None: never.
         stations: Station table (CSV with ``id,lat,lon``) for a CSV history.
+        adjacency: Edge list (CSV with ``from,to,weight``) of the graph between stations, in place
+            of the file's own.
     """
 
     path: Texts = ()
@@ -56,6 +58,7 @@ class DataSettings(Section):
     missing: Numbers = ()
     resample: str | None = None
     stations: str | None = None
+    adjacency: str | None = None
 
 
 class WindowSettings(Section):
