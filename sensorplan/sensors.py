@@ -133,8 +133,8 @@ class SensorData:
         channels: ``[channel]`` what is measured.
         time: The time axis.
         geometry: Positions and cells; None where the file has none.
-        adjacency: ``[node, node]`` float32 weights of the file's own graph or of an edge list, from row to
-            column; None where there is none.
+        adjacency: ``[node, node]`` float32 weights of the file's own graph or of an edge list,
+            from row to column; None where there is none.
         attributes: Further columns per sensor, say ``altitude`` or ``station_name``, each
             ``[node]``.
         source: Path and checksum.

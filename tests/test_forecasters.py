@@ -14,6 +14,7 @@ from sensorplan.forecasters import FORECASTERS, build_backbone, from_bytes, to_b
 from sensorplan.forecasters.network import identity_features, mode_loadings, nearest_by_correlation
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
+WITHOUT_POSITIONS = {"graph": {"adaptive": True}}  # options that a backbone then needs
 every_backbone = pytest.mark.parametrize("name", FORECASTERS)
 every_network = pytest.mark.parametrize(
     "name", [name for name, backbone in FORECASTERS.items() if not backbone.closed_form]
@@ -43,7 +44,8 @@ def make_forecaster(name, nodes=7, channels=1, gaps=0.2, positions=True, times=1
     data = make_data(name, nodes, times=times, channels=channels, gaps=gaps, positions=positions)
     windows = cut_windows(data)
     torch.manual_seed(1)
-    forecaster = build_backbone(name, {}, network_of(windows, 1))
+    options = {} if positions else WITHOUT_POSITIONS.get(name, {})
+    forecaster = build_backbone(name, options, network_of(windows, 1))
     with torch.no_grad():  # as after training: no weight is left at zero
         for parameter in forecaster.parameters():
             parameter += 0.1 * torch.randn_like(parameter)

@@ -96,7 +96,8 @@ Backbone = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Architecture of the forecaster: mixer (default), vit, or conv for grids.",
+        help="Architecture of the forecaster: mixer (default), graph, vit, conv (grids), linear, "
+        "or one that another package adds.",
     ),
 ]
 BackboneOption = Annotated[

@@ -10,6 +10,7 @@ from sensorplan.errors import RecipeError
 from sensorplan.forecasters.backbone import Backbone, Compact
 from sensorplan.forecasters.blend import CompactBlend
 from sensorplan.forecasters.conv import Conv
+from sensorplan.forecasters.graph import DiffusionGraph
 from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
@@ -21,6 +22,7 @@ BLEND = "blend"
 
 FORECASTERS: dict[str, type[Backbone]] = {
     "mixer": Mixer,
+    "graph": DiffusionGraph,
     "vit": Vit,
     "conv": Conv,
     LINEAR: Linear,
