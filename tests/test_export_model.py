@@ -40,6 +40,21 @@ def make_grid_plan(backbone):
 mixer, vit, conv, linear = map(make_grid_plan, ("mixer", "vit", "conv", "linear"))
 
 
+def make_exported():
+    """What `export-model` gives, without a plan."""
+    about = {
+        "schema_version": 1,
+        "readings": ["a"],
+        "forecast": ["a", "b"],
+        "variables": [{"name": "v", "units": "K", "long_name": "v"}],
+        "lookback": 4,
+        "horizon": 2,
+        "step": "1 h",
+        "cycles": [],
+    }
+    return exporting.ExportedModel(Path("net.onnx"), about, 1e-7, ())
+
+
 def run_onnx(file, inputs):
     session = onnxruntime.InferenceSession(str(file))
     about = json.loads(session.get_modelmeta().custom_metadata_map["sensorplan"])

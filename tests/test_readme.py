@@ -8,6 +8,7 @@ import pytest
 from test_cli import make_comparison_result, make_result
 from test_cli_curve import make_curve_result
 from test_cli_forecast import make_evaluation, make_forecast_result
+from test_export_model import make_exported
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -34,6 +35,7 @@ def without_training(monkeypatch):
     stub.draw_curve = lambda recipe, **options: make_curve_result()
     stub.forecast = lambda plan, data, **options: make_forecast_result()
     stub.evaluate = lambda plan, data, **options: make_evaluation()
+    stub.export_model = lambda plan, **options: make_exported()
     stub.inspect = lambda recipe: SimpleNamespace(
         source=Source("data.nc", "0" * 64), findings=(), warnings=(), facts={}
     )

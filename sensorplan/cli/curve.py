@@ -47,7 +47,7 @@ def curve(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw accuracy against sparsity, and say how many sensors can go.
+    """Draw accuracy against sparsity, and how far one can go.
 
     Learned plans from 5 % to 95 % off beside random ones, the best baseline and the linear limit.
     The folder is DATA-stem.curve unless --out names another. Settings come from --recipe; options

@@ -30,9 +30,10 @@ def export_model(
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the forecaster of a plan as a model that runs without sensorplan.
+    """Write the forecaster of a plan as ONNX or TorchScript.
 
-    It takes readings of the kept sensors and gives values of all, in the data's own units.
+
+    It takes readings of the kept sensors, gives values of all, and needs no sensorplan to run.
     """
     from sensorplan.cli import model_screen, screen
     from sensorplan.pipeline import export_model as run_export

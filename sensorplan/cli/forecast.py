@@ -42,7 +42,7 @@ def forecast(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Forecast every sensor of a plan from new data of the kept ones.
+    """Forecast every sensor from new data of the kept ones.
 
     Writes a CF netCDF file or Zarr store, with intervals. The data may hold the kept sensors alone,
     in any order; what the options leave out is read as in the plan.

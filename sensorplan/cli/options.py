@@ -181,7 +181,7 @@ def data_section(
     missing: list[float] | None,
     resample: str | None,
     stations: str | None,
-    adjacency: str | None,
+    adjacency: str | None = None,
 ) -> dict[str, object]:
     """The options of what to read, as `build_recipe` takes them."""
     return {
