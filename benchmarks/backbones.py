@@ -24,7 +24,14 @@ from sensorplan.evaluation import (
 )
 from sensorplan.forecasters import FORECASTERS
 from sensorplan.pipeline.planning import plan_sensors, prepare
-from sensorplan.recipe import DataSettings, MaskSettings, Recipe, RunSettings, TrainingSettings
+from sensorplan.recipe import (
+    DataSettings,
+    MaskSettings,
+    Recipe,
+    RunSettings,
+    TrainingSettings,
+    WindowSettings,
+)
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
 
@@ -52,6 +59,7 @@ def main() -> None:
     parser.add_argument("--backbone", nargs="+", choices=FORECASTERS, default=list(FORECASTERS))
     parser.add_argument("--sparsity", type=float, default=0.5, help="default 0.5")
     parser.add_argument("--variable", help="default: the file's first")
+    parser.add_argument("--patch", metavar="ROWSxCOLUMNS", help="as in fit; default: cells")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     options = parser.parse_args()
     rows = []
@@ -60,6 +68,7 @@ def main() -> None:
             variable = (options.variable,) if options.variable else ()
             recipe = Recipe(
                 data=DataSettings(path=(str(path),), variable=variable),
+                window=WindowSettings(patch=options.patch),
                 mask=MaskSettings(sparsity=options.sparsity),
                 training=TrainingSettings(backbone=backbone),
                 run=RunSettings(seed=options.seed),
@@ -75,7 +84,7 @@ def main() -> None:
         COLUMNS,
         [line(row) for row in rows],
     )
-    settings = {"sparsity": options.sparsity, "seed": options.seed, "within": WITHIN}
+    settings = {"sparsity": options.sparsity, "patch": options.patch, "seed": options.seed}
     write_figures(options.json, "backbones", {**settings, "rows": rows})
 
 
