@@ -28,11 +28,11 @@ from scaling import make_grid
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from sensorplan.devices import prepare_torch
 from sensorplan.errors import DataError
 from sensorplan.forecasters import FORECASTERS, Backbone, Network, build_backbone
 from sensorplan.plan import budget_at
 from sensorplan.regions import Topology
-from sensorplan.training import prepare_torch
 
 REGIONS = (1024,)
 SPARSITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

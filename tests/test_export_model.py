@@ -23,7 +23,7 @@ from sensorplan.windows.climatology import calendar_features
 PAGE = Path(__file__).parents[1] / "docs" / "export-model.md"
 
 
-def make_grid_plan(backbone):
+def make_grid_plan(backbone, sparsity=0.5):
     """A fixture: a plan of a grid with that backbone, its network shipped alone."""
 
     @pytest.fixture(scope="module")
@@ -32,12 +32,14 @@ def make_grid_plan(backbone):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evidence, "make_linear", lambda trainer: None)
             grid = write_grid(folder / "grid.nc")
-            return make_plan(grid, folder / "p", training={"backbone": backbone})
+            mask, training = {"sparsity": sparsity}, {"backbone": backbone}
+            return make_plan(grid, folder / "p", mask=mask, training=training)
 
     return plan
 
 
-mixer, vit, conv, linear = map(make_grid_plan, ("mixer", "vit", "conv", "linear"))
+mixer, vit, conv, linear, graph = map(make_grid_plan, ("mixer", "vit", "conv", "linear", "graph"))
+few = make_grid_plan("mixer", sparsity=0.8)
 
 
 def make_exported():
@@ -75,7 +77,8 @@ RUN = {"model.onnx": run_onnx, "model.pt": run_torchscript}
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", RUN)
 @pytest.mark.parametrize(
-    "kind", ["stations", "two", "patches", "counted", "mixer", "vit", "conv", "linear"]
+    "kind",
+    ["stations", "two", "patches", "counted", "mixer", "few", "vit", "conv", "linear", "graph"],
 )
 def test_it_forecasts_what_forecast_does(kind, name, request, tmp_path):
     """From the readings of the kept sensors as they stand in the data, gaps included."""

@@ -133,7 +133,7 @@ class MixerCore(nn.Module):
         sums = _product(layout.attention, said)
         latents = sums[..., :-1] / (sums[..., -1:] + self.latent_shrinkage.exp())
         mixed: Tensor = self.mix(torch.cat([latents.transpose(0, 1).flatten(1), calendar], -1))
-        return latents + mixed.view(len(calendar), len(latents), -1).transpose(0, 1)
+        return latents + mixed.view(-1, len(latents), latents.shape[2]).transpose(0, 1)
 
     def _add_neighbours(self, told: Tensor, said: Tensor, layout: Layout) -> None:
         """Add to ``[target, batch, told]`` what the mean over each target's neighbours tells.
