@@ -27,8 +27,8 @@ class GraphSizes:
     calendar: int
     ways: int
     adaptive: bool
-    layers: int = 1
-    hops: int = 3
+    layers: int = 2
+    hops: int = 2
     width: int = 64
     hidden: int = 128
     latents: int = 8
