@@ -215,8 +215,8 @@ def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
 def test_the_loss_decides_on_prunings(monkeypatch):
     """Equal scores would leave a hole; the loss asks for every second region."""
     trainer = make_trainer(make_data(12))
-    ring = torch.from_numpy(np.column_stack([np.roll(np.arange(12), s) for s in (1, -1)]))
-    trainer.forecaster.neighbours = ring
+    ring = np.column_stack([np.roll(np.arange(12), s) for s in (1, -1)])
+    monkeypatch.setattr(type(trainer), "neighbours", ring)
     flat = -np.ones(12) / trainer.theta.detach().numpy()
     monkeypatch.setattr(trainer, "gate_gradient", lambda masks, starts: (flat, 1.0))
 
