@@ -8,8 +8,8 @@ import torch
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
-from torch.nn import functional
 
+from sensorplan.forecasters.sums import weighted_sums
 from sensorplan.regions import Topology
 from sensorplan.sensors import Floats, Ints
 
@@ -45,14 +45,7 @@ class Links(NamedTuple):
 
     def spread(self, table: Tensor) -> Tensor:
         """``[row, batch, width]`` weighted sums over the sources of ``[source, batch, width]``."""
-        summed = functional.embedding_bag(
-            self.sources,
-            table.flatten(1),
-            self.starts,
-            per_sample_weights=self.weights,
-            mode="sum",
-        )
-        return summed.view(-1, *table.shape[1:])
+        return weighted_sums(table, self.sources, self.starts, self.weights)
 
     def to_rows(self, rows: Tensor) -> "Links":
         """The links of some rows ``[row]`` alone, in that order."""

@@ -191,7 +191,7 @@ class CompactMixer(Compact):
         """See `Compact.forward`."""
         layout = Layout(*(getattr(self, f"layout_{name}") for name in Layout._fields))
         forecast: Tensor = self.core(history, seen, calendar, self.gate, layout)
-        return forecast[:, self.place]
+        return forecast.index_select(1, self.place)
 
 
 def _bounded_exp(logarithm: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sensorplan.forecasters.level import carry_level, leave_level
+from sensorplan.forecasters.sums import weighted_sums
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class MixerCore(nn.Module):
         words = latents @ layout.from_latents.T + for_all
         told = _product(layout.readout, words)  # [target, batch, told]; means keep what is for all
         self._add_neighbours(told, said, layout)
-        told[: len(layout.own)] += said[layout.own] @ layout.from_own.T
+        told[: len(layout.own)] += said.index_select(0, layout.own) @ layout.from_own.T
 
         hidden, linear = torch.split(told, self.told, -1)
         hidden = functional.gelu(hidden + layout.exit.unsqueeze(1))
@@ -144,10 +145,10 @@ class MixerCore(nn.Module):
         shrinkage = self.neighbour_shrinkage.exp()
         if 2 * len(said) < len(told):
             telling = torch.cat([said @ layout.from_neighbours.T, said[..., -1:]], -1)
-            sums = _neighbour_sum(telling, layout)
+            sums = _neighbour_sums(telling, layout)
             told.addcdiv_(sums[..., :-1], sums[..., -1:] + shrinkage)
         else:
-            sums = _neighbour_sum(said, layout)
+            sums = _neighbour_sums(said, layout)
             told += (sums / (sums[..., -1:] + shrinkage)) @ layout.from_neighbours.T
 
 
@@ -156,13 +157,6 @@ def _product(matrix: Tensor, parts: Tensor) -> Tensor:
     return (matrix @ parts.flatten(1)).view(len(matrix), *parts.shape[1:])
 
 
-def _neighbour_sum(parts: Tensor, layout: Layout) -> Tensor:
-    """``[target, batch, feature]`` sum of ``[source, batch, feature]`` over pairs, by closeness."""
-    sums = functional.embedding_bag(
-        layout.neighbours,
-        parts.flatten(1),
-        layout.first_pair,
-        mode="sum",
-        per_sample_weights=layout.closeness,
-    )
-    return sums.view(len(sums), *parts.shape[1:])
+def _neighbour_sums(table: Tensor, layout: Layout) -> Tensor:
+    """``[target, batch, feature]`` sums of ``[source, batch, feature]``, weighted by closeness."""
+    return weighted_sums(table, layout.neighbours, layout.first_pair, layout.closeness)
