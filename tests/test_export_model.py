@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,13 @@ def test_the_default_name_and_what_is_printed(stations, tmp_path, monkeypatch):
     lines = run("export-model", str(stations.folder), "--format", "torchscript").stdout
     assert "Model: net.pt" in lines
     assert "4 steps of 4 sensors" in lines
+
+
+def test_the_default_name_keeps_a_dot_in_the_plan_s_own(stations, tmp_path, monkeypatch):
+    shutil.copytree(stations.folder, tmp_path / "net.2020")
+    monkeypatch.chdir(tmp_path)
+    exported = export_model(tmp_path / "net.2020", form="torchscript")
+    assert str(exported.file) == "net.2020.pt"
 
 
 def test_nothing_is_overwritten_unasked(stations, tmp_path):

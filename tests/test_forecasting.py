@@ -201,9 +201,7 @@ def test_intervals_nest_around_the_forecast(stations, tmp_path):
     assert wide["v0_lower"].attrs["interval_level"] == 0.95
     assert "95 %" in wide["v0_upper"].attrs["long_name"]
     assert result.to_json()["interval"]["test_coverage"] == stations.plan.interval_coverage["0.95"]
-    with pytest.raises(
-        RecipeError, match=r"^--interval 0\.7; expected one of 0\.5, 0\.8, 0\.9, 0\.95$"
-    ):
+    with pytest.raises(RecipeError, match=r"^--interval 70%; expected one of 50%, 80%, 90%, 95%$"):
         run(stations, stations.path, tmp_path / "none.nc", level=0.7)
 
 

@@ -206,8 +206,16 @@ def test_without_any_graph_the_error_says_what_to_do():
 
 def test_neighbours_are_at_least_one():
     windows = cut_windows(make_sensor_data())
-    with pytest.raises(RecipeError, match=r"graph: option neighbours = 0; Input should be greater"):
+    with pytest.raises(
+        RecipeError, match=r"graph: option neighbours = 0; expected neighbours >= 1$"
+    ):
         build_backbone("graph", {"neighbours": "0"}, network_of(windows))
+
+
+def test_whether_to_learn_a_graph_is_true_or_false():
+    windows = cut_windows(make_sensor_data())
+    with pytest.raises(RecipeError, match=r"option adaptive = perhaps; expected true or false$"):
+        build_backbone("graph", {"adaptive": "perhaps"}, network_of(windows))
 
 
 def test_work_is_for_links_between_kept_regions_alone():

@@ -123,6 +123,7 @@ def test_an_edge_list_goes_over_the_graph_of_the_file(save, tmp_path):
         ("from,to,weight\n7,08,far\n", r" line 2, column weight: 'far'; expected a number$"),
         ("from,to,weight\n7,08,1\n08,7,-2\n", r" line 3, column weight: -2; expected a number ab"),
         ("from,to,weight\n7,08,0\n", r" line 2, column weight: 0; expected a number above 0$"),
+        ("from,to\n7,7\n08,08\n", r": every edge leads from a sensor to itself; expected edges b"),
         ("from,to,weight\n7,08,\n", r" line 2, column weight: nan; expected a number above 0$"),
         ("from,to,weight\n7,08,inf\n", r" line 2, column weight: inf; expected a number above 0$"),
         (

@@ -129,5 +129,5 @@ def test_data_that_cannot_be_judged(stations, tmp_path):
 
     with pytest.raises(DataError, match=r"new\.nc: no value that was forecast is observed$"):
         judge(stations, cut(stations, tmp_path, past_only))
-    with pytest.raises(RecipeError, match=r"^--interval 0\.99; expected one of 0\.5, "):
+    with pytest.raises(RecipeError, match=r"^--interval 99%; expected one of 50%, "):
         judge(stations, stations.path, level=0.99)

@@ -76,7 +76,10 @@ def test_a_network_too_large_for_regression_ships_alone(trainer, monkeypatch):
 
 def test_linear_as_the_network_is_not_blended_with_itself():
     windows = cut_windows(make_sensor_data(calendar=None))
-    assert make_linear(Trainer(windows, TrainingSettings(backbone=LINEAR), 0)) is None
+    trainer = Trainer(windows, TrainingSettings(backbone=LINEAR), 0)
+    assert make_linear(trainer) is None
+    shipped = ship(trainer, None, MASK)
+    assert (shipped.backbone, shipped.linear_share, shipped.linear) == (LINEAR, 1.0, None)
 
 
 def test_a_blend_comes_back_from_its_file(trainer, monkeypatch):

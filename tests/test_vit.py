@@ -115,8 +115,8 @@ def test_options_change_the_size(options):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": -1}, "option layers = -1; Input should be greater than or equal to 0"),
-        ({"heads": "two"}, "option heads = two; Input should be a valid integer"),
+        ({"layers": -1}, "option layers = -1; expected layers >= 0$"),
+        ({"heads": "two"}, "option heads = two; expected a whole number, heads >= 1$"),
         ({"depth": 3}, "option depth = 3; unknown option; known: layers, heads, width$"),
     ],
 )

@@ -70,7 +70,7 @@ def ship(trainer: Trainer, linear: Trainer | None, mask: Bools) -> Shipped:
     """
     name, network = trainer.settings.backbone, _fitted(trainer, mask)
     if linear is None:
-        return Shipped(mask, network, name, 0.0, None)
+        return Shipped(mask, network, name, float(name == LINEAR), None)
     regression = _fitted(linear, mask)
     assert isinstance(regression, CompactLinear)
     share = _best_share(trainer.windows, mask, network, regression)

@@ -5,9 +5,10 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from sensorplan.errors import RecipeError
-from sensorplan.forecasters.backbone import Backbone, Compact
+from sensorplan.forecasters.backbone import Backbone, Compact, Options
 from sensorplan.forecasters.blend import CompactBlend
 from sensorplan.forecasters.conv import Conv
 from sensorplan.forecasters.graph import DiffusionGraph
@@ -15,6 +16,7 @@ from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
 from sensorplan.forecasters.vit import Vit
+from sensorplan.recipe.files import expected
 
 LINEAR = "linear"
 BLEND = "blend"
@@ -30,6 +32,9 @@ FORECASTERS: dict[str, type[Backbone]] = {
 
 GROUP = "sensorplan.forecasters"
 """Entry points of this group name a `Backbone` each."""
+
+OF_KIND_OR_LIMIT = ("greater_than", "less_than", "int_", "float_", "bool_", "literal_")
+"""What pydantic's names of such errors begin with."""
 
 
 def build_backbone(name: str, options: Mapping[str, object], network: Network) -> Backbone:
@@ -51,11 +56,18 @@ def build_backbone(name: str, options: Mapping[str, object], network: Network) -
         first = error.errors()[0]
         option = ".".join(map(str, first["loc"]))
         found = f"backbone {name}: option {option} = {first['input']}"
-        known = ", ".join(backbone.options_type.model_fields) or "none"
-        unknown = f"unknown option; known: {known}"
-        wrong = unknown if first["type"] == "extra_forbidden" else first["msg"]
-        raise RecipeError(f"{found}; {wrong}") from error
+        raise RecipeError(f"{found}; {_wrong(backbone.options_type, option, first)}") from error
     return backbone.build(network, settings)
+
+
+def _wrong(options: type[Options], name: str, error: ErrorDetails) -> str:
+    """What is wrong with an option, and what it may be."""
+    problem = error["type"]
+    if problem == "extra_forbidden":
+        return f"unknown option; known: {', '.join(options.model_fields) or 'none'}"
+    if problem.startswith(OF_KIND_OR_LIMIT):
+        return f"expected {expected(options, name, problem)}"
+    return error["msg"]  # of a check that another package made itself
 
 
 def empty_compact(name: str, config: dict[str, Any]) -> Compact:

@@ -61,7 +61,7 @@ def export_model(
     if form not in FORMATS:
         raise RecipeError(f"--format {form}; expected one of {', '.join(FORMATS)}")
     format = FORMATS[form]
-    target = out or Path(plan_folder.absolute().name).with_suffix(format.ending)
+    target = out or Path(plan_folder.absolute().name.removesuffix(".plan") + format.ending)
     check_file(target, overwrite)
     format.check_packages(form)
     Plan.load(plan_folder)

@@ -159,7 +159,8 @@ def place_of_level(saved: Saved, level: float) -> int:
     levels = saved.about.levels
     if level not in levels:
         raise RecipeError(
-            f"--interval {level:g}; expected one of {', '.join(f'{known:g}' for known in levels)}"
+            f"--interval {100 * level:g}%; expected one of "
+            f"{', '.join(f'{100 * known:g}%' for known in levels)}"
         )
     return levels.index(level)
 

@@ -23,7 +23,7 @@ def read_edges(file: str) -> Table:
 
     Raises:
         DataError: The file is no table, lacks a column, has an end without id, a weight that is no
-            number above 0, or an edge twice.
+            number above 0, or an edge twice, or all edges lead from a sensor to itself.
     """
     if not Path(file).is_file():
         raise DataError(f"{file}: no such file; expected an edge list with from,to,weight")
@@ -77,6 +77,10 @@ def _refuse_wrong(file: str, edges: pd.DataFrame) -> None:
         raise DataError(
             f"{file} line {line}, column weight: {edges['weight'].loc[line]:g}; expected a number "
             "above 0"
+        )
+    if (edges["from"] == edges["to"]).all():
+        raise DataError(
+            f"{file}: every edge leads from a sensor to itself; expected edges between two sensors"
         )
     again = edges.duplicated([*_ENDS])
     if again.any():

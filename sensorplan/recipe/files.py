@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sensorplan.errors import RecipeError
 from sensorplan.recipe.settings import Recipe, Section
@@ -75,8 +75,8 @@ def override(recipe: Recipe, section: str, **values: object) -> Recipe:
             )
             raise RecipeError(f"{given}; {first['ctx']['error']}") from error
         name = str(first["loc"][0])
-        expected = _expected(type(settings), name, first["type"])
-        raise RecipeError(f"{_option(name, values[name])}; expected {expected}") from error
+        allowed = expected(type(settings), name, first["type"])
+        raise RecipeError(f"{_option(name, values[name])}; expected {allowed}") from error
     return recipe.model_copy(update={section: changed})
 
 
@@ -121,7 +121,7 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> str:
     found = f"[{section}] {name} = {_toml(content[section][name])}"
     if name not in model.model_fields:
         return f"{found}; unknown key{_known(name, list(model.model_fields))}"
-    return f"{found}; expected {_expected(model, name, first['type'])}"
+    return f"{found}; expected {expected(model, name, first['type'])}"
 
 
 def _unknown_section(name: str) -> str:
@@ -141,12 +141,24 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-KINDS = {"number": "a number", "integer": "a whole number", "string": "text", "object": "a table"}
+KINDS = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "a table",
+}
 LIST_KINDS = {"number": "numbers", "string": "texts"}
 
 
-def _expected(model: type[Section], name: str, problem: str) -> str:
-    """What a setting may be, from its model: limits, choices or kind."""
+def expected(model: type[BaseModel], name: str, problem: str) -> str:
+    """What a setting may be, from its model: limits, choices or kind.
+
+    Args:
+        model: Where it is a field.
+        name: Of the field.
+        problem: Type of the `ValidationError`, as pydantic names it.
+    """
     schema = model.model_json_schema()["properties"][name]
     schema = schema.get("anyOf", [schema])[0]  # the other choice is to leave the setting out
     if "const" in schema:
