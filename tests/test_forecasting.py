@@ -164,7 +164,8 @@ def test_kept_sensors_that_fell_silent_are_named(stations, tmp_path):
 
     _, one = run(stations, cut(stations, tmp_path, silence([first])), tmp_path / "one.nc")
     assert any(
-        f"1 kept sensors have no value from 2020-01-15T20:00:00 on: {first}" in w
+        f": 1 of {stations.plan.budget} kept sensors without a value from 2020-01-15T20:00:00 on: "
+        f"{first}" in w
         for w in one.warnings
     )
     found, all_of_them = run(

@@ -249,7 +249,8 @@ def _silent_notes(saved: Saved, new: NewData) -> list[str]:
     if not len(silent):
         return []
     return [
-        f"{path}: {len(silent)} kept sensors have no value from {since} on: "
+        f"{path}: {len(silent)} of {int(saved.mask.sum())} kept sensors without a value from "
+        f"{since} on: "
         f"{listed(names[region] for region in silent)}"
     ]
 
