@@ -7,7 +7,8 @@ backwards, after a round to warm up; a figure is the median over the rounds. Wit
 processor time, which is the wall time of a machine that does nothing else; with more, wall time.
 
 To decode all regions takes the same time for any sensors. It is read off the line t = a + b x kept
-through the times of the compact forms: "fixed" is a, the rest is for reading the kept sensors.
+through the times of the compact forms: "fixed" is a, the rest is for reading the kept sensors. It
+is negative where time grows faster than the sensors, as with attention among them.
 
 Multiply-adds are those of matrix products and convolutions; parameters are all the numbers that a
 forecaster stores.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.errors import DataError
-from sensorplan.forecasters import FORECASTERS, build_backbone, from_bytes, to_bytes
+from sensorplan.forecasters import FORECASTERS, build_backbone, from_bytes, mixer, to_bytes
 from sensorplan.forecasters.network import identity_features, mode_loadings, nearest_by_correlation
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
@@ -91,6 +91,15 @@ def test_compact_is_the_same_as_masked(name, nodes, channels, gaps, positions, b
     assert expected.shape == (batch, nodes, 2 * channels)
     assert_same(compacted(forecaster, cut, gate), expected)
     assert_same(masked(forecaster, cut, gate.expand(batch, -1)), expected)
+
+
+def test_some_windows_at_a_time_are_the_same(monkeypatch):
+    forecaster, windows = make_forecaster("mixer")
+    batch = windows.batch(windows.split.train[:5])
+    gate = torch.tensor([1.0, 0, 0.7, 0, 1.3, 0, 1])
+    together = compacted(forecaster, batch, gate)
+    monkeypatch.setattr(mixer, "CACHED", 14)  # two windows
+    assert_same(compacted(forecaster, batch, gate), together)
 
 
 @every_backbone

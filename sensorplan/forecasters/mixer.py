@@ -23,6 +23,7 @@ from sensorplan.forecasters.mixer_core import Layout, MixerCore, MixerSizes
 from sensorplan.forecasters.network import Network, identity_features
 
 LOG_WEIGHT_LIMIT = 8.0
+CACHED = 16384  # regions x windows that are forecast at once
 
 
 class Mixer(Backbone):
@@ -188,10 +189,23 @@ class CompactMixer(Compact):
         }
 
     def forward(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
-        """See `Compact.forward`."""
+        """See `Compact.forward`; some windows at a time, which the processor's cache can hold."""
+        size = max(1, CACHED // self.regions)
+        if _exporting() or len(history) <= size:
+            return self._forecast(history, seen, calendar)
+        parts = zip(*(torch.split(x, size) for x in (history, seen, calendar)), strict=True)
+        return torch.cat([self._forecast(*part) for part in parts])
+
+    def _forecast(self, history: Tensor, seen: Tensor, calendar: Tensor) -> Tensor:
         layout = Layout(*(getattr(self, f"layout_{name}") for name in Layout._fields))
         forecast: Tensor = self.core(history, seen, calendar, self.gate, layout)
         return forecast.index_select(1, self.place)
+
+
+def _exporting() -> bool:
+    """Whether what is run is written down, for any number of windows."""
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    return tracing or torch.compiler.is_exporting()
 
 
 def _bounded_exp(logarithm: Tensor) -> Tensor:

@@ -119,13 +119,16 @@ class MixerCore(nn.Module):
 
         hidden, linear = torch.split(told, self.told, -1)
         hidden = functional.gelu(hidden + layout.exit.unsqueeze(1))
-        forecast: Tensor = self.decode(hidden) + linear  # [target, batch, horizon * channel]
+        forecast: Tensor = self.decode(hidden)  # [target, batch, horizon * channel]
+        forecast += linear
         return forecast.transpose(0, 1)
 
     def _encode(self, deviation: Tensor, seen: Tensor, gate: Tensor, layout: Layout) -> Tensor:
         """``[source, batch, width + 1]`` code of each history times its weight, and the weight."""
         streams = torch.cat([deviation.transpose(0, 1), seen.transpose(0, 1)], -1)
-        code = self.encode(streams) + self.encode_linear(streams) + layout.entry.unsqueeze(1)
+        code = self.encode(streams)
+        code += self.encode_linear(streams)
+        code += layout.entry.unsqueeze(1)
         weight = (gate * seen.mean(-1)).T.unsqueeze(-1)  # [source, batch, 1]
         return torch.cat([weight * code, weight], -1)
 
