@@ -76,7 +76,7 @@ def test_stations_are_no_grid():
 
 @pytest.mark.parametrize("scales", [0, 9])
 def test_scales_are_limited(scales):
-    with pytest.raises(RecipeError, match=f"^backbone conv: option scales = {scales}; Input"):
+    with pytest.raises(RecipeError, match=rf"scales = {scales}; expected 1 <= scales <= 8$"):
         make_conv((2, 2), scales=scales)
 
 

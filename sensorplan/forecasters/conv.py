@@ -45,7 +45,7 @@ class ConvOptions(Options):
 class Conv(Backbone):
     """The convolutional network over all regions of a grid; conditional on any gate."""
 
-    learning_rate = 3e-3
+    learning_rate = 5e-3
     options_type = ConvOptions
     cells: Tensor
 
