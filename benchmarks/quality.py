@@ -144,10 +144,11 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
     trainer.restore(early)
     judgements["early"] = _judge(trainer, trained.mask, others)
     trainer.restore(shared)
+    regression = make_linear(trainer)
     judgements["tuned"] = Judgement(
         evidence.metrics.all_sensors.rmse,
         evidence.metrics.plan.rmse,
-        [_tuned(trainer, mask) for mask in others[:TUNED_RANDOM]],
+        [_tuned(trainer, regression, mask) for mask in others[:TUNED_RANDOM]],
     )
     linear = evidence.metrics.linear
     persistence = evidence.metrics.persistence.rmse
@@ -175,9 +176,9 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
     }
 
 
-def _tuned(trainer: Trainer, mask: Bools) -> float:
+def _tuned(trainer: Trainer, regression: Trainer | None, mask: Bools) -> float:
     """RMSE of what `fit` ships with a plan."""
-    windows, shipped = trainer.windows, ship(trainer, make_linear(trainer), mask)
+    windows, shipped = trainer.windows, ship(trainer, regression, mask)
     return forecast_errors(windows, windows.split.test, shipped.forecast).rmse
 
 

@@ -15,25 +15,15 @@ from torch import Tensor, nn
 from sensorplan.errors import TrainingError
 from sensorplan.forecasters import Network, build_backbone
 from sensorplan.recipe import TrainingSettings
+from sensorplan.sampling import fitting_windows, random_masks
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
 
 TARGETS_PER_STEP = 512  # regions in the loss of one step; more are sampled
 CHECKS = 10  # of the validation loss in one training
-SMALLEST_SHARE = 0.02  # of the regions in a random mask
-FULL_SHARE = 0.15  # of the random masks that keep everything
 
 GateSampler = Callable[[int], Tensor]
 """From a batch size, the masks ``[batch, region]`` of one step, as floats."""
-
-
-def fitting_windows(most: int, regions: int, least: int = 8) -> int:
-    """Windows at a time: fewer above 1,024 regions, whose many targets average as well.
-
-    >>> fitting_windows(32, 207), fitting_windows(32, 2048), fitting_windows(32, 1_000_000)
-    (32, 16, 8)
-    """
-    return max(least, min(most, most * 1024 // regions))
 
 
 @dataclass(frozen=True)
@@ -290,14 +280,3 @@ class Trainer:
             return None
         chosen = np.random.default_rng(0).choice(regions, 2 * TARGETS_PER_STEP, replace=False)
         return torch.from_numpy(chosen).to(self.device)
-
-
-def random_masks(
-    rng: np.random.Generator, batch: int, regions: int
-) -> "np.typing.NDArray[np.float32]":
-    """``[batch, region]`` random masks of log-uniform budgets; a share of them keeps everything."""
-    least = max(1.0, SMALLEST_SHARE * regions)
-    budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round()
-    budget[rng.random(batch) < FULL_SHARE] = regions
-    place = rng.random((batch, regions)).argsort(1).argsort(1)
-    return (place < budget[:, None]).astype(np.float32)

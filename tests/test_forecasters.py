@@ -127,7 +127,8 @@ def test_a_pruned_region_has_no_influence_and_a_kept_one_has(name):
         if gate[region]:
             assert (after - before).abs().amax((0, 2)).min() > 1e-6  # on every target
         else:
-            assert (after - before).abs().max() <= 1e-6 * before.abs().max()  # rounding
+            rounding = 1e-6 if name == "vit" else 0  # its softmax has seen the region
+            assert (after - before).abs().max() <= rounding * before.abs().max()
 
 
 @every_backbone

@@ -8,7 +8,7 @@ from factories import make_sensor_data, make_trainer
 
 from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import TrainingError
-from sensorplan.training import fitting_windows, random_masks
+from sensorplan.sampling import fitting_windows, random_masks
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
 

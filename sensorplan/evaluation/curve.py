@@ -10,8 +10,9 @@ from sensorplan.metrics import Errors, ratio_interval
 from sensorplan.plan import CurvePoint, Ranking, budget_at
 from sensorplan.rankers import RANDOM
 from sensorplan.rankers.dynst.probing import draw_stretches, relative_loss
+from sensorplan.sampling import fitting_windows
 from sensorplan.sensors import Bools
-from sensorplan.training import Trainer, fitting_windows
+from sensorplan.training import Trainer
 
 SPARSITIES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 FINE_SPARSITIES = tuple(round(0.05 * k, 2) for k in range(1, 20))

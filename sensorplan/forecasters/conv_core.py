@@ -143,18 +143,7 @@ class ConvCore(nn.Module):
     def forward(
         self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: ConvLayout
     ) -> Tensor:
-        """Forecast the layout's targets from its sources.
-
-        Args:
-            history: ``[batch, source, lookback * channel]``.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-            gate: ``[batch, source]`` or ``[source]``.
-            layout: What does not depend on the history.
-
-        Returns:
-            ``[batch, target, horizon * channel]``.
-        """
+        """Forecast the layout's targets from its sources; see `Backbone.forward`."""
         sizes, batch = self.sizes, history.shape[0]
         deviation, level = leave_level(history, seen, gate, sizes.channels)
         code = self.encode(deviation, seen) + layout.entry

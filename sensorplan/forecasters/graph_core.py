@@ -125,18 +125,7 @@ class GraphCore(nn.Module):
     def forward(
         self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: Layout
     ) -> Tensor:
-        """Forecast the layout's targets from its sources.
-
-        Args:
-            history: ``[batch, source, lookback * channel]``.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-            gate: ``[batch, source]`` or ``[source]``.
-            layout: What does not depend on the history.
-
-        Returns:
-            ``[batch, target, horizon * channel]``.
-        """
+        """Forecast the layout's targets from its sources; see `Backbone.forward`."""
         deviation, level = leave_level(history, seen, gate, self.sizes.channels)
         streams = torch.cat([deviation, seen], -1).transpose(0, 1)  # [source, batch, 2 * history]
         code = self.encode(streams) + layout.entry.unsqueeze(1)

@@ -121,32 +121,33 @@ class Linear(Backbone):
             outputs, level = outputs[:, targets], level[targets]
         if gate.ndim > 1 and not gate.requires_grad and bool((gate == gate[0]).all()):
             gate = gate[0]
-        weights = self._combine(x, self._by_feature(gate))  # of each row of the outputs
+        by_feature = self._by_feature(gate)
+        asked = (by_feature * x) @ self.inputs.T if self.among_windows else x
+        weights = self._combine(asked, by_feature)  # of each row of the outputs
         forecast: Tensor = (weights @ outputs.flatten(1)).view(batch, *level.shape)
         return forecast.to(history.dtype) + level
 
-    def _combine(self, x: Tensor, by_feature: Tensor) -> Tensor:
+    def _combine(self, asked: Tensor, by_feature: Tensor) -> Tensor:
         """``[batch, row]`` weight of each row of the outputs in the forecast.
 
         Args:
-            x: ``[batch, feature]``.
+            asked: ``[batch, row]`` features x, or among windows x G Xᵀ.
             by_feature: ``[batch, feature]`` or ``[feature]`` the gates.
         """
         inputs = self.inputs
         if self.among_windows:  # x G Xᵀ (X G Xᵀ + λI)⁻¹
-            right = (by_feature * x) @ inputs.T
             system = (inputs * by_feature.unsqueeze(-2)) @ inputs.T
-            return _solve_rows(system + self._penalties(system), right)
+            return _solve_rows(system + self._penalties(system), asked)
         if by_feature.ndim == 1 and not by_feature.requires_grad:  # the open ones do
             some = torch.nonzero(by_feature)[:, 0]
             system = by_feature[some, None] * inputs[some][:, some]
-            weights = torch.zeros_like(x)
+            weights = torch.zeros_like(asked)
             weights[:, some] = by_feature[some] * _solve_rows(
-                system + self._penalties(system), x[:, some]
+                system + self._penalties(system), asked[:, some]
             )
             return weights
         system = by_feature.unsqueeze(-1) * inputs  # x (GΣ + λI)⁻¹ G
-        return by_feature * _solve_rows(system + self._penalties(system), x)
+        return by_feature * _solve_rows(system + self._penalties(system), asked)
 
     def compact(self, gate: Tensor) -> "CompactLinear":
         """The regression on the kept regions: one matrix, or the product of two."""
@@ -156,13 +157,13 @@ class Linear(Backbone):
         compact = CompactLinear(len(gate), len(kept), self.channels, self.outputs.shape[1], rank)
         compact.centre.copy_(self.centre[:, kept])
         compact.level.copy_(self.level)
-        identity = torch.eye(len(by_feature), dtype=by_feature.dtype, device=gate.device)[rows]
-        weights = self._combine(identity, by_feature)  # [kept feature, row]
         if self.among_windows:
-            compact.directions.copy_(weights)
+            asked = by_feature[rows, None] * self.inputs[:, rows].T
+            compact.directions.copy_(self._combine(asked, by_feature))
             compact.weights.copy_(self.outputs)
         else:
-            compact.weights.copy_(weights @ self.outputs)
+            asked = torch.eye(len(by_feature), dtype=by_feature.dtype, device=gate.device)[rows]
+            compact.weights.copy_(self._combine(asked, by_feature) @ self.outputs)
         return compact.to(gate.device)
 
     @classmethod

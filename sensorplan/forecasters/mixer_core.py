@@ -94,18 +94,7 @@ class MixerCore(nn.Module):
     def forward(
         self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: Layout
     ) -> Tensor:
-        """Forecast the layout's targets from its sources.
-
-        Args:
-            history: ``[batch, source, lookback * channel]``.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-            gate: ``[batch, source]`` or ``[source]``.
-            layout: What does not depend on the history.
-
-        Returns:
-            ``[batch, target, horizon * channel]``.
-        """
+        """Forecast the layout's targets from its sources; see `Backbone.forward`."""
         deviation, level = leave_level(history, seen, gate, self.channels)
         said = self._encode(deviation, seen, gate, layout)  # [source, batch, width + 1]
         latents = self._mix(said, calendar, layout)  # [latent, batch, width]

@@ -84,18 +84,7 @@ class VitCore(nn.Module):
     def forward(
         self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: VitLayout
     ) -> Tensor:
-        """Forecast the layout's targets from its sources.
-
-        Args:
-            history: ``[batch, source, lookback * channel]``.
-            seen: The same shape, 1 where observed.
-            calendar: ``[batch, feature]``.
-            gate: ``[batch, source]`` or ``[source]``.
-            layout: What does not depend on the history.
-
-        Returns:
-            ``[batch, target, horizon * channel]``.
-        """
+        """Forecast the layout's targets from its sources; see `Backbone.forward`."""
         batch, sources = history.shape[:2]
         deviation, level = leave_level(history, seen, gate, self.sizes.channels)
         registers = self.registers.expand(batch, -1, -1)

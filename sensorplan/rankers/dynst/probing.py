@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from sensorplan.recipe import MaskSettings
+from sensorplan.sampling import fitting_windows
 from sensorplan.sensors import Bools, Floats, Ints
-from sensorplan.training import Trainer, fitting_windows
+from sensorplan.training import Trainer
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
 VALIDATION_WEIGHT = 0.5  # of a validation window, beside a training window

@@ -1,0 +1,25 @@
+"""What a step of training draws: how many windows, and the masks that they are seen under."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_SHARE = 0.02  # of the regions in a random mask
+FULL_SHARE = 0.15  # of the random masks that keep everything
+
+
+def fitting_windows(most: int, regions: int, least: int = 8) -> int:
+    """Windows at a time: fewer above 1,024 regions, whose many targets average as well.
+
+    >>> fitting_windows(32, 207), fitting_windows(32, 2048), fitting_windows(32, 1_000_000)
+    (32, 16, 8)
+    """
+    return max(least, min(most, most * 1024 // regions))
+
+
+def random_masks(rng: np.random.Generator, batch: int, regions: int) -> NDArray[np.float32]:
+    """``[batch, region]`` random masks of log-uniform budgets; a share of them keeps everything."""
+    least = max(1.0, SMALLEST_SHARE * regions)
+    budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round()
+    budget[rng.random(batch) < FULL_SHARE] = regions
+    place = rng.random((batch, regions)).argsort(1).argsort(1)
+    return (place < budget[:, None]).astype(np.float32)
