@@ -32,7 +32,6 @@ def export_model(
 ) -> None:
     """Write the forecaster of a plan as ONNX or TorchScript.
 
-
     It takes readings of the kept sensors, gives values of all, and needs no sensorplan to run.
     """
     from sensorplan.cli import model_screen, screen

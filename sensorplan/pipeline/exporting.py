@@ -17,6 +17,7 @@ from sensorplan.windows import CYCLES
 
 DEFAULT = "onnx"
 SCHEMA_VERSION = 1
+SMALLEST_SPREAD = 1e-12
 MISSING = 0.1  # share of the readings that the check leaves out
 TOLERANCE = 1e-4  # of the largest deviation from the mean forecast
 
@@ -148,6 +149,6 @@ def _difference(gateway: Gateway, run: Runner) -> float:
         found = run(inputs)
         if found.shape != expected.shape or (np.isnan(found) != np.isnan(expected)).any():
             return float("inf")
-        spread = np.nanmax(np.abs(expected - np.nanmean(expected)))
+        spread = max(float(np.nanmax(np.abs(expected - np.nanmean(expected)))), SMALLEST_SPREAD)
         largest = max(largest, float(np.nanmax(np.abs(found - expected)) / spread))
     return largest
