@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, default %(default)s")
     parser.add_argument("--judge", nargs="+", choices=JUDGES, default=JUDGES)
     parser.add_argument("--seed", type=int, default=0, help="the first, default 0")
+    parser.add_argument("--workers", type=int, help="folds at a time, default one a core")
     options = parser.parse_args()
 
     rows: list[dict[str, Any]] = []
@@ -51,6 +52,7 @@ def main() -> None:
                 folds=options.folds,
                 seeds=options.seeds,
                 judges=options.judge,
+                workers=options.workers,
             )
         except SensorplanError as error:
             say(f"{path}: {error}")

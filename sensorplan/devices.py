@@ -6,6 +6,8 @@ import torch
 
 from sensorplan.errors import TrainingError
 
+MOST_THREADS = 8  # more do not help networks of this size
+
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
@@ -26,12 +28,25 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare_torch() -> None:
-    """Use the cores that are really there, and no denormals (they slow CPU training tenfold).
+def cores() -> int:
+    """How many cores a run may use: those that are really there, or ``OMP_NUM_THREADS``.
 
-    ``OMP_NUM_THREADS`` sets another number of threads, say when several runs share the machine.
+    That sets another number, say when several runs share the machine.
     """
-    if "OMP_NUM_THREADS" not in os.environ:
-        there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(min(there or 1, 8))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def prepare_torch(threads: int | None = None) -> None:
+    """Use that many threads, and no denormals (they slow CPU training tenfold).
+
+    Args:
+        threads: None: ``OMP_NUM_THREADS``, or one a core, as far as that helps.
+    """
+    if threads or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads or min(cores(), MOST_THREADS))
     torch.set_flush_denormal(True)

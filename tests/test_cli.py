@@ -339,7 +339,7 @@ def test_options_of_compare_reach_the_pipeline(pipeline):
     result = run(
         *("compare", "a.nc", "--sparsity", 0.5, "--sparsity", "0.8", "--method", "qr", "--method"),
         *("dynst", "--folds", "2", "--seeds", "4", "--judge", "ridge", "--seed", "5"),
-        *("--variable", "u", "--horizon", "3", "--out", "o", "--overwrite"),
+        *("--variable", "u", "--horizon", "3", "--out", "o", "--overwrite", "--workers", "2"),
     )
     assert result.exit_code == 0, result.stderr
     default, call = pipeline.calls
@@ -349,6 +349,7 @@ def test_options_of_compare_reach_the_pipeline(pipeline):
         "judges": None,
         "folds": 3,
         "seeds": 1,
+        "workers": None,
     }
     assert call.wanted == {
         "sparsities": [0.5, 0.8],
@@ -356,6 +357,7 @@ def test_options_of_compare_reach_the_pipeline(pipeline):
         "judges": ["ridge"],
         "folds": 2,
         "seeds": 4,
+        "workers": 2,
     }
     assert (call.recipe.data.variable, call.recipe.window.horizon) == (("u",), 3)
     assert (call.recipe.run.seed, call.out, call.overwrite) == (5, Path("o"), True)

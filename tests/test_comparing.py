@@ -182,6 +182,15 @@ def test_the_same_run_twice_is_the_same(network):
     assert once.by_sensor == again.by_sensor
 
 
+def test_folds_side_by_side_are_the_same(network):
+    recipe = few_steps(network)
+    shared = {"folds": 2, "sparsities": [0.5], "methods": ["dynst", "qr"]}
+    once, again = (compare_methods(recipe, **shared, workers=workers) for workers in (1, 2))
+    assert once.comparison.rows == again.comparison.rows
+    assert once.by_sensor == again.by_sensor
+    assert [*once.comparison.timings] == [*again.comparison.timings]
+
+
 def test_json_is_one_object(network, tmp_path):
     (tmp_path / "few.toml").write_bytes(dump_recipe(few_steps(network)))
     result = run(

@@ -40,6 +40,12 @@ Judges = Annotated[
         help="What forecasts from the sensors kept: neural or ridge; repeatable. Default: both.",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Folds at a time, each in a process of its own. Default: one a core; on a GPU 1."
+    ),
+]
 
 
 @app.command()
@@ -51,6 +57,7 @@ def compare(
     folds: Folds = 3,
     seeds: Seeds = 1,
     judge: Judges = None,
+    workers: Workers = None,
     variable: options.Variable = None,
     select: options.Select = None,
     missing: options.Missing = None,
@@ -94,6 +101,7 @@ def compare(
             seeds=seeds,
             judges=judge,
             methods=method,
+            workers=workers,
             out=out,
             overwrite=overwrite,
             progress=progress,

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRow
-from sensorplan.devices import choose_device, prepare_torch
+from sensorplan.devices import choose_device, cores, prepare_torch
 from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
     MARGIN,
     forecaster_warnings,
-    history_warnings,
     join_folds,
     lead_rows,
     method_rows,
@@ -20,14 +19,15 @@ from sensorplan.evaluation import (
 from sensorplan.exports.comparison_folder import write_comparison
 from sensorplan.exports.folder import check_target
 from sensorplan.metrics import average
-from sensorplan.pipeline.judging import JUDGES, Fold, Judged, judge_fold
+from sensorplan.pipeline.judging import JUDGES, Fold, judge_fold
 from sensorplan.pipeline.planning import RANDOM_PLANS, error_unit, left_out_notes
 from sensorplan.pipeline.preparing import default_folder, read_regions
-from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
+from sensorplan.pipeline.recording import Progress, Stages, data_record, versions
+from sensorplan.pipeline.workers import do_each
 from sensorplan.plan import budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
-from sensorplan.windows import make_windows, rolling_origins, split_record, split_windows
+from sensorplan.windows import rolling_origins, split_record, split_windows
 
 SPARSITIES = (0.4, 0.6, 0.8, 0.9)
 FOLDS, SEEDS = 3, 1
@@ -65,6 +65,7 @@ def compare(
     seeds: int = SEEDS,
     judges: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    workers: int | None = 1,
     out: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -79,6 +80,8 @@ def compare(
         seeds: How many, from the recipe's on.
         judges: Of `JUDGES`; None: all.
         methods: Of `METHODS`; None: all. One that cannot take the data is left out, with a warning.
+        workers: Folds at a time, each in a process of its own with its share of the cores; None:
+            one a core, and on a GPU one.
         out: The folder; None: the data's stem with ``.compare``, in the working folder.
         overwrite: Replace an older comparison there.
         progress: Told of every stage.
@@ -95,6 +98,7 @@ def compare(
         seeds=seeds,
         judges=judges,
         methods=methods,
+        workers=workers,
         progress=progress,
     )
     write_comparison(folder, compared.comparison, compared.by_lead, compared.by_sensor, overwrite)
@@ -109,6 +113,7 @@ def compare_methods(
     seeds: int = SEEDS,
     judges: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    workers: int | None = 1,
     progress: Progress | None = None,
 ) -> Compared:
     """Compare methods, and write nothing; see `compare` for the arguments.
@@ -118,7 +123,7 @@ def compare_methods(
         SensorplanError: The data cannot be used.
     """
     sparsities, judges, methods = sparsities or SPARSITIES, judges or JUDGES, methods or METHODS
-    _check(sparsities, folds, seeds, judges, methods)
+    _check(sparsities, folds, seeds, judges, methods, workers)
     sparsities = sorted(set(sparsities))
     judges = [judge for judge in JUDGES if judge in judges]
     methods = [method for method in METHODS if method in methods]
@@ -138,25 +143,35 @@ def compare_methods(
             budgets[sparsity] = budget
     run_seeds = range(recipe.run.seed, recipe.run.seed + seeds)
 
-    judged: list[Judged] = []
-    splits = []
-    whole = split_windows(data.time, recipe.window, data.source.path)
-    for number, (history, window) in enumerate(cuts, 1):
-        label = f"fold {number} of {folds}"
-        with stage(f"{label}: windows"):
-            windows = make_windows(history, regions, window, device)
-        fold = Fold(label, history, windows, recipe, budgets, judges, methods, run_seeds)
-        judged.append(judge_fold(fold, stage))
-        splits.append(split_record(history.time, windows.split))
-        doubtful = unobserved(regions, windows) + history_warnings(windows.split)
-        notes += [f"{label}: {note}" for note in doubtful]
+    tasks = [
+        Fold(
+            label=f"fold {number} of {folds}",
+            data=history,
+            regions=regions,
+            window=window,
+            recipe=recipe,
+            device=device,
+            budgets=budgets,
+            judges=judges,
+            methods=methods,
+            seeds=run_seeds,
+        )
+        for number, (history, window) in enumerate(cuts, 1)
+    ]
+    if workers is None:
+        workers = cores() if device.type == "cpu" else 1
+    judged = do_each(judge_fold, tasks, workers, stage.progress)
+    for task, result in zip(tasks, judged, strict=True):
+        notes += [f"{task.label}: {note}" for note in result.doubts]
+        stage.seconds |= result.timings
 
-    shape = windows.split.lookback, windows.split.horizon
-    if shape != (whole.lookback, whole.horizon):
+    split = judged[-1].split
+    whole = split_windows(data.time, recipe.window, data.source.path)
+    if (split.lookback, split.horizon) != (whole.lookback, whole.horizon):
         notes.append(
-            f"windows of {shape[0]} steps back and {shape[1]} ahead, as suits the shortest fold; "
-            f"fit takes {whole.lookback} and {whole.horizon}: fewer folds, or --lookback and "
-            "--horizon, make them the same"
+            f"windows of {split.lookback} steps back and {split.horizon} ahead, as suits the "
+            f"shortest fold; fit takes {whole.lookback} and {whole.horizon}: fewer folds, or "
+            "--lookback and --horizon, make them the same"
         )
 
     left_out = {name: why for result in judged for name, why in result.left_out.items()}
@@ -184,15 +199,18 @@ def compare_methods(
         judges=tuple(judges),
         seeds=tuple(run_seeds),
         random_plans=RANDOM_PLANS,
-        folds=tuple(splits),
-        lookback=windows.split.lookback,
-        horizon=windows.split.horizon,
+        folds=tuple(
+            split_record(task.data.time, result.split)
+            for task, result in zip(tasks, judged, strict=True)
+        ),
+        lookback=split.lookback,
+        horizon=split.horizon,
         margin=MARGIN,
         unit=error_unit(data),
         all_sensors=all_sensors,
         persistence=persistence,
         climatology=climatology,
-        rows=tuple(method_rows(errors, budgets, windows.split.overlap, OWN)),
+        rows=tuple(method_rows(errors, budgets, split.overlap, OWN)),
         masks_taken=_counted([name for result in judged for name in result.masks_taken]),
         warnings=warnings,
         timings=stage.seconds,
@@ -212,6 +230,7 @@ def _check(
     seeds: int,
     judges: Sequence[str],
     methods: Sequence[str],
+    workers: int | None,
 ) -> None:
     """Refuse arguments that are not allowed.
 
@@ -221,8 +240,8 @@ def _check(
     for sparsity in sparsities:
         if not 0 <= sparsity < 1:
             raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
-    for option, count in (("folds", folds), ("seeds", seeds)):
-        if count < 1:
+    for option, count in (("folds", folds), ("seeds", seeds), ("workers", workers)):
+        if count is not None and count < 1:
             raise RecipeError(f"--{option} {count}; expected {option} >= 1")
     for option, names, known in (("judge", judges, JUDGES), ("method", methods, METHODS)):
         for name in names:

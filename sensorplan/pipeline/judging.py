@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from sensorplan.errors import DataError
 from sensorplan.evaluation import (
@@ -11,6 +12,7 @@ from sensorplan.evaluation import (
     JudgedErrors,
     RidgeJudge,
     climatology_errors,
+    history_warnings,
     mask_errors,
     persistence_errors,
     train_judge,
@@ -18,18 +20,19 @@ from sensorplan.evaluation import (
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import (
     RANDOM_PLANS,
-    Stage,
     challengers_of,
     random_rankings,
     rank_by_all,
     train_masks,
     train_planner,
 )
+from sensorplan.pipeline.recording import Progress, Stages, unobserved
 from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANDOM, best_of, make_history
-from sensorplan.recipe import Recipe
+from sensorplan.recipe import Recipe, WindowSettings
+from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, SensorData
-from sensorplan.windows import Windows
+from sensorplan.windows import Split, Windows, make_windows
 
 NEURAL, RIDGE = "neural", "ridge"
 JUDGES = (NEURAL, RIDGE)
@@ -45,8 +48,10 @@ class Fold:
     Attributes:
         label: Its name in progress.
         data: The history up to its end.
-        windows: How that is cut.
+        regions: What one mask entry switches.
+        window: How the history is cut.
         recipe: Settings of training and mask.
+        device: Where to compute.
         budgets: By sparsity, the number of regions to keep.
         judges: Of `JUDGES`.
         methods: DynST and rankers.
@@ -55,8 +60,10 @@ class Fold:
 
     label: str
     data: SensorData
-    windows: Windows
+    regions: Regions
+    window: WindowSettings
     recipe: Recipe
+    device: torch.device
     budgets: Mapping[float, int]
     judges: Sequence[str]
     methods: Sequence[str]
@@ -71,23 +78,31 @@ class Judged:
         errors: On its test stretch.
         left_out: Methods that cannot take the data, with the reason.
         masks_taken: Whose mask DynST took, at each sparsity and seed.
+        split: How the windows were cut.
+        doubts: What is to be said of them.
+        timings: Seconds of each stage.
     """
 
     errors: JudgedErrors
     left_out: dict[str, str]
     masks_taken: list[str]
+    split: Split
+    doubts: list[str]
+    timings: dict[str, float]
 
 
-def judge_fold(fold: Fold, stage: Stage) -> Judged:
+def judge_fold(fold: Fold, progress: Progress) -> Judged:
     """Plan by every method and judge every plan.
 
     Raises:
         DataError: No method can take the data.
         TrainingError: The loss is no number any more.
     """
-    windows, test = fold.windows, fold.windows.split.test
-    with stage(f"{fold.label}: rank by baselines", 1):
-        rankings, left_out = _rank(fold)
+    stage = Stages(progress)
+    with stage(f"{fold.label}: windows"):
+        windows = make_windows(fold.data, fold.regions, fold.window, fold.device)
+    with stage(f"{fold.label}: rank by baselines"):
+        rankings, left_out = _rank(fold, windows)
     everything = np.ones(windows.regions, bool)
     all_sensors: dict[str, list[Errors]] = {judge: [] for judge in fold.judges}
     judged: dict[Case, list[Errors]] = {}
@@ -97,13 +112,13 @@ def judge_fold(fold: Fold, stage: Stage) -> Judged:
         label = f"{fold.label}, seed {seed}" if len(fold.seeds) > 1 else fold.label
         plans = _baseline_plans(fold, rankings, number)
         if OWN in fold.methods:
-            trained, taken = _dynst_plans(fold, rankings, seed, label, stage)
+            trained, taken = _dynst_plans(fold, windows, rankings, seed, label, stage)
             plans = trained | plans
             masks_taken += taken
         distinct = _distinct([everything, *(mask for masks in plans.values() for mask in masks)])
         judges: dict[str, Callable[[Bools], Errors]] = {}
         if NEURAL in fold.judges:
-            judges[NEURAL] = _once_each(_neural_judge(fold, distinct, seed, label, stage))
+            judges[NEURAL] = _once_each(_neural_judge(fold, windows, distinct, seed, label, stage))
         if ridge:
             judges[RIDGE] = ridge
         with stage(f"{label}: judge plans", len(judges) * len(distinct)) as done:
@@ -118,13 +133,14 @@ def judge_fold(fold: Fold, stage: Stage) -> Judged:
     errors = JudgedErrors(
         all_sensors,
         judged,
-        persistence_errors(windows, test),
-        climatology_errors(windows, test),
+        persistence_errors(windows, windows.split.test),
+        climatology_errors(windows, windows.split.test),
     )
-    return Judged(errors, left_out, masks_taken)
+    doubts = unobserved(fold.regions, windows) + history_warnings(windows.split)
+    return Judged(errors, left_out, masks_taken, windows.split, doubts, stage.seconds)
 
 
-def _rank(fold: Fold) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
+def _rank(fold: Fold, windows: Windows) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
     """Rankings by baseline, random for every seed several; and who cannot take the data.
 
     DynST's challengers are ranked too, whether they take part or not.
@@ -132,7 +148,7 @@ def _rank(fold: Fold) -> tuple[dict[str, list[Ranking]], dict[str, str]]:
     Raises:
         DataError: No method is left.
     """
-    history = make_history(fold.windows, seed=fold.seeds[0])
+    history = make_history(windows, seed=fold.seeds[0])
     wanted = [name for name in fold.methods if name != OWN]
     challengers = challengers_of(history) if OWN in fold.methods else ()
     found, left_out = rank_by_all(dict.fromkeys((*wanted, *challengers)), history)
@@ -160,13 +176,18 @@ def _baseline_plans(fold: Fold, rankings: Mapping[str, list[Ranking]], number: i
 
 
 def _dynst_plans(
-    fold: Fold, rankings: Mapping[str, list[Ranking]], seed: int, label: str, stage: Stage
+    fold: Fold,
+    windows: Windows,
+    rankings: Mapping[str, list[Ranking]],
+    seed: int,
+    label: str,
+    stage: Stages,
 ) -> tuple[Plans, list[str]]:
     """The plans of DynST, and whose mask each of them is."""
     settings, budgets = fold.recipe.mask, fold.budgets
     first = {name: several[0] for name, several in rankings.items()}
     with stage(f"{label}: train forecaster", fold.recipe.training.steps) as done:
-        trainer = train_planner(fold.windows, fold.recipe, seed, done)
+        trainer = train_planner(windows, fold.recipe, seed, done)
     with stage(f"{label}: train masks", settings.steps * len(budgets)) as done:
         trained = train_masks(trainer, settings, list(budgets.values()), first, done)
     taken = [best_of(one.candidates) for one in trained]
@@ -175,10 +196,10 @@ def _dynst_plans(
 
 
 def _neural_judge(
-    fold: Fold, masks: Sequence[Bools], seed: int, label: str, stage: Stage
+    fold: Fold, windows: Windows, masks: Sequence[Bools], seed: int, label: str, stage: Stages
 ) -> Callable[[Bools], Errors]:
     """Fit a neural judge afresh, then on the masks; gives the test errors of a mask."""
-    windows, settings = fold.windows, fold.recipe.training
+    settings = fold.recipe.training
     with stage(f"{label}: train judge", settings.steps + settings.fine_tune) as done:
         judge = train_judge(windows, settings, seed, masks, done)
     return lambda mask: mask_errors(judge, mask)

@@ -23,20 +23,21 @@ class Stages:
     """Times each stage, and passes progress on.
 
     Attributes:
+        progress: Where the progress of each goes.
         seconds: Of each finished stage.
     """
 
     def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress or (lambda stage, done, total: None)
+        self.progress = progress or (lambda stage, done, total: None)
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str, total: int = 1) -> Iterator[Callable[[int], None]]:
         """A stage of so many parts; gives what to call with the number of parts that are done."""
         begin = time.perf_counter()
-        self._progress(stage, 0, total)
-        yield lambda done: self._progress(stage, done, total)
-        self._progress(stage, total, total)
+        self.progress(stage, 0, total)
+        yield lambda done: self.progress(stage, done, total)
+        self.progress(stage, total, total)
         self.seconds[stage] = round(time.perf_counter() - begin, 3)
 
 
