@@ -86,6 +86,20 @@ class Stability(Record):
     mean_kept: float
 
 
+class ConstraintCheck(Record):
+    """One constraint, checked again on the plan as it is written.
+
+    Attributes:
+        constraint: As the user gave it.
+        found: What the plan has.
+        met: Whether that is allowed.
+    """
+
+    constraint: str
+    found: str
+    met: bool
+
+
 class DataRecord(Record):
     """Which data the plan is for."""
 

@@ -1,0 +1,287 @@
+"""Constraints as linear rules over the mask, and the one way in which a mask is made to obey them.
+
+Every constraint is a row of ``lower <= matrix @ mask <= upper`` with coefficients of 0 or more, or
+fixes a region. Whatever proposes a mask (the training of DynST, a ranker, a swap), `Rules.obey`
+takes the regions of the proposal one by one, the best first, as far as the rules allow, and then
+others until the plan is full. Where taking one by one ends in a dead end, an integer programme
+(HiGHS through scipy) decides.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from sensorplan.constraints.distances import near
+from sensorplan.constraints.stated import Constraints
+from sensorplan.errors import ConstraintError
+from sensorplan.plan import Ranking
+from sensorplan.sensors import Bools, Floats, Ints
+
+ROUNDING = 1e-9  # of a bound: what is nearer is met
+TIGHTER = 1e-6  # of a bound: where the programme's own tolerance broke it
+TIME_LIMIT = 60.0  # seconds of one integer programme
+GAP = 0.01  # of its value, at which it may stop
+
+
+class UndecidedError(ConstraintError):
+    """An integer programme ran out of time before it found a mask, or that there is none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"no plan that meets the constraints was found in {TIME_LIMIT:.0f} s, nor that there "
+            "is none; loosen one of them"
+        )
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a mask must obey.
+
+    Attributes:
+        required: ``[region]`` True where it must be kept.
+        excluded: ``[region]`` True where it must not be kept.
+        matrix: ``[rule, region]`` coefficients, 0 or more.
+        lower: ``[rule]`` least value of ``matrix @ mask``.
+        upper: ``[rule]`` largest value.
+        budget: Regions to keep, which is the last rule; None: as many as the others allow.
+        cost: ``[region]`` what keeping it takes of the largest cost; None where there is none.
+    """
+
+    required: Bools
+    excluded: Bools
+    matrix: sparse.csc_array
+    lower: Floats
+    upper: Floats
+    budget: int | None
+    cost: Floats | None
+
+    @property
+    def binding(self) -> bool:
+        """Whether anything but the budget is asked."""
+        counted = self.budget is not None
+        return bool(self.required.any() or self.excluded.any() or len(self.lower) > counted)
+
+    def allow(self, mask: Bools) -> bool:
+        """Whether a mask obeys."""
+        state = self.matrix @ mask.astype(float)
+        return bool(
+            mask[self.required].all()
+            and not mask[self.excluded].any()
+            and (state >= self._least).all()
+            and (state <= self._most).all()
+        )
+
+    def obey(self, proposal: Bools, score: Floats) -> Bools:
+        """The mask nearest to a proposal that obeys; the proposal itself where nothing is asked.
+
+        Args:
+            proposal: ``[region]``.
+            score: ``[region]`` the worth of each; regions of the proposal come first, the best of
+                them first, then the others. Where there are costs, it is worth for its cost.
+
+        Raises:
+            UndecidedError: See there.
+        """
+        if not self.binding:
+            return proposal
+        order = self._order(proposal, score)
+        mask = self._take(order)
+        if mask is None:
+            mask = self.solve(order)
+        assert mask is not None, "feasibility is checked before anything is planned"
+        return mask
+
+    def try_to_obey(self, proposal: Bools, score: Floats) -> Bools | None:
+        """Like `obey`, but None where taking one by one ends in a dead end."""
+        return self._take(self._order(proposal, score)) if self.binding else proposal
+
+    def cut(self, order: Ints) -> Bools:
+        """The mask of an order, best first, that obeys: each region that the rules allow.
+
+        Raises:
+            UndecidedError: See there.
+        """
+        if not self.binding:
+            assert self.budget is not None
+            mask = np.zeros(len(order), bool)
+            mask[order[: self.budget]] = True
+            return mask
+        found = self._take(order)
+        if found is None:
+            found = self.solve(order)
+        assert found is not None, "feasibility is checked before anything is planned"
+        return found
+
+    def apply(self, ranking: Ranking) -> tuple[Bools, Ranking]:
+        """The mask of a ranking that obeys, and the ranking with its regions first.
+
+        Excluded regions come last; among the kept and among the dropped the order stays.
+        """
+        mask = self.cut(ranking.order)
+        if not self.binding:
+            return mask, ranking
+        place = np.where(mask, 0, np.where(self.excluded, 2, 1))[ranking.order]
+        return mask, Ranking(ranking.order[np.argsort(place, kind="stable")], ranking.importance)
+
+    def solve(self, order: Ints, loose: bool = False) -> Bools | None:
+        """A mask that obeys, of the best regions of an order, by an integer programme.
+
+        Args:
+            order: ``[region]`` best first.
+            loose: Take the first mask that obeys.
+
+        Returns:
+            ``[region]``; None when there is none.
+
+        Raises:
+            UndecidedError: See there.
+        """
+        worth = np.empty(len(order))
+        worth[order] = np.linspace(1, 1 / len(order), len(order))
+        for upper in (self.upper, self.upper * (1 - TIGHTER)):
+            mask = self._programme(-worth, upper, np.inf if loose else GAP)
+            if mask is None or self.allow(mask):
+                return mask
+        raise UndecidedError()
+
+    def _programme(self, price: Floats, upper: Floats, gap: float) -> Bools | None:
+        """The mask of the lowest price, up to a gap; None when none obeys."""
+        rows = [LinearConstraint(self.matrix, self.lower, upper)] if len(upper) else []
+        found = milp(
+            price,
+            integrality=1,
+            bounds=Bounds(self.required.astype(float), (~self.excluded).astype(float)),
+            constraints=rows,
+            options={"time_limit": TIME_LIMIT, "mip_rel_gap": gap},
+        )
+        if found.x is not None:
+            return np.asarray(found.x > 0.5)
+        if found.status == 2:
+            return None
+        raise UndecidedError()
+
+    def count(self, fewest: bool) -> int | None:
+        """The fewest or the most regions that a mask which obeys can keep; None when none does.
+
+        Raises:
+            UndecidedError: See there.
+        """
+        found = self._programme(np.full(len(self.required), 1.0 if fewest else -1.0), self.upper, 0)
+        return None if found is None else int(found.sum())
+
+    @cached_property
+    def _least(self) -> Floats:
+        return np.asarray(self.lower - ROUNDING * np.maximum(1, np.abs(self.lower)))
+
+    @cached_property
+    def _most(self) -> Floats:
+        finite = np.where(np.isfinite(self.upper), np.abs(self.upper), 1)
+        return np.asarray(self.upper + ROUNDING * np.maximum(1, finite))
+
+    def _order(self, proposal: Bools, score: Floats) -> Ints:
+        """Regions of the proposal first, each part best first; ties take the lower index."""
+        score = np.where(np.isfinite(score), score, np.nextafter(-np.inf, 0))
+        worth = score
+        if self.cost is not None:
+            worth = np.maximum(score, 0) / np.maximum(self.cost, np.finfo(float).tiny)
+        return np.lexsort([-score, -worth, ~proposal])
+
+    def _take(self, order: Ints) -> Bools | None:
+        """Take regions one by one as the rules allow: those that a rule still lacks first.
+
+        Returns:
+            ``[region]``; None when a rule is not met at the end.
+        """
+        mask = self.required.copy()
+        state = self.matrix @ mask.astype(float)
+        if (state > self._most).any():
+            return None
+        counted = self.budget is not None
+        needs = np.ones(len(state), bool)
+        needs[len(state) - counted :] = False  # the budget is filled last
+        for lacking in (True, False):
+            for region in order:
+                if lacking and not (needs & (state < self._least)).any():
+                    break
+                if counted and state[-1] >= self._least[-1]:
+                    break
+                if mask[region] or self.excluded[region]:
+                    continue
+                part = slice(*self.matrix.indptr[region : region + 2])
+                rows, amounts = self.matrix.indices[part], self.matrix.data[part]
+                if lacking and not (needs[rows] & (state[rows] < self._least[rows])).any():
+                    continue
+                if (state[rows] + amounts > self._most[rows]).any():
+                    continue
+                mask[region] = True
+                state[rows] += amounts
+        return mask if (state >= self._least).all() else None
+
+
+def make_rules(constraints: Constraints, budget: int | None) -> Rules:
+    """The rules of constraints and a size.
+
+    Args:
+        constraints: What is asked.
+        budget: Regions to keep; None: as many as the largest cost allows.
+    """
+    regions = len(constraints.names)
+    blocks: list[sparse.csr_array] = []
+    lower: list[Floats] = []
+    upper: list[Floats] = []
+
+    def add(block: sparse.csr_array, low: float | Floats, high: float | Floats) -> None:
+        blocks.append(block)
+        lower.append(np.broadcast_to(np.asarray(low, float), block.shape[0]))
+        upper.append(np.broadcast_to(np.asarray(high, float), block.shape[0]))
+
+    if constraints.min_distance:
+        add(_conflicts(constraints), -np.inf, 1)
+    if constraints.cover:
+        add(_coverage(constraints), 1, np.inf)
+    for group, limit in constraints.limits.items():
+        members = sparse.csr_array(np.array([[name == group for name in constraints.group]], float))
+        add(members, limit.low, np.inf if limit.high is None else limit.high)
+    if constraints.max_cost is not None:
+        assert constraints.cost is not None
+        add(sparse.csr_array(constraints.cost[None]), -np.inf, constraints.max_cost)
+    if budget is not None:
+        add(sparse.csr_array(np.ones((1, regions))), budget, budget)
+    return Rules(
+        required=constraints.required,
+        excluded=constraints.excluded,
+        matrix=sparse.csc_array(sparse.vstack(blocks) if blocks else (0, regions)),
+        lower=np.concatenate([np.empty(0), *lower]),
+        upper=np.concatenate([np.empty(0), *upper]),
+        budget=budget,
+        cost=constraints.cost if constraints.max_cost is not None else None,
+    )
+
+
+def _conflicts(constraints: Constraints) -> sparse.csr_array:
+    """``[pair, region]`` a row for each two regions nearer to each other than allowed."""
+    assert constraints.min_distance is not None
+    assert constraints.positions is not None
+    free = np.flatnonzero(~constraints.excluded)
+    points = constraints.positions[free]
+    below = constraints.min_distance.length * (1 - ROUNDING)  # exactly as far apart is allowed
+    pairs = near(points, points, below, constraints.geographic)
+    pairs = free[pairs[pairs[:, 0] < pairs[:, 1]]]
+    rows = np.repeat(np.arange(len(pairs)), 2)
+    shape = (len(pairs), len(constraints.names))
+    return sparse.csr_array((np.ones(pairs.size), (rows, pairs.ravel())), shape=shape)
+
+
+def _coverage(constraints: Constraints) -> sparse.csr_array:
+    """``[target, region]`` a row for each target: the regions that cover it."""
+    assert constraints.cover is not None
+    assert constraints.targets is not None
+    assert constraints.positions is not None
+    free = np.flatnonzero(~constraints.excluded)
+    points, reach = constraints.positions[free], constraints.cover.length * (1 + ROUNDING)
+    targets, places = near(constraints.targets, points, reach, constraints.geographic).T
+    shape = (len(constraints.targets), len(constraints.names))
+    return sparse.csr_array((np.ones(len(targets)), (targets, free[places])), shape=shape)
