@@ -106,7 +106,7 @@ def measure(recipe: Recipe) -> dict[str, Any]:
     floor = whole if recipe.training.backbone == "linear" else linear and rmse(linear, everything)
     return {
         "regions": windows.regions,
-        "kept": prepared.budget,
+        "kept": prepared.rules.budget,
         "rmse_all": whole,
         "rmse_plan": rmse(trainer, trained.mask),
         "rmse_linear": floor,

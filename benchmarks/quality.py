@@ -133,7 +133,7 @@ def measure(recipe: Recipe, random_plans: int) -> dict[str, Any]:
     begin = time.perf_counter()
     prepared = prepare(recipe, no_progress)
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
-    windows, budget = trainer.windows, prepared.budget
+    windows, budget = trainer.windows, prepared.rules.budget
     early = trainer.snapshot()
     trained, evidence = plan_sensors(prepared, recipe, no_progress)
     planned = time.perf_counter()

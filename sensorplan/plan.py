@@ -127,6 +127,8 @@ class Plan(Record):
         candidate_loss: The same of the plan, which is the best of them, refined.
         forecaster: What goes with the plan; None in older plans.
         stability: Over resampled histories; None in older plans.
+        constraints: Every constraint, checked again on the plan; none where nothing was asked but
+            a number of sensors, nor in older plans.
         interval_coverage: Share of the observed values of the test stretch that lie in the
             forecaster's intervals, by level (``"0.9"``); none in older plans.
         settings: Every setting of the run, as its recipe.
@@ -145,6 +147,7 @@ class Plan(Record):
     candidate_loss: float | None = None
     forecaster: ForecasterRecord | None = None
     stability: Stability | None = None
+    constraints: tuple[ConstraintCheck, ...] = ()
     interval_coverage: dict[str, float] = {}
     metrics: Metrics
     warnings: tuple[str, ...]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from sensorplan.cli import app
 from sensorplan.comparison import Comparison, LeadRow, MethodRow, SensorRow
+from sensorplan.constraints import free_rules
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports.comparison_figure import comparison_png
 from sensorplan.pipeline import compare, fit
@@ -150,7 +151,13 @@ def test_a_mask_does_not_depend_on_the_budgets_before_it(network):
     recipe = few_steps(network, mask={"rounds": 2, "round_steps": 4, "budget": 2})
     prepared = prepare(recipe, Stages(None))
     steps = []
-    trained = train_masks(prepared.trainer, recipe.mask, [6, 4, 2], prepared.rankings, steps.append)
+    trained = train_masks(
+        prepared.trainer,
+        recipe.mask,
+        [free_rules(8, budget) for budget in (6, 4, 2)],
+        prepared.rankings,
+        steps.append,
+    )
     alone, _ = plan_sensors(prepared, recipe, Stages(None))
     assert [int(one.mask.sum()) for one in trained] == [6, 4, 2]
     np.testing.assert_array_equal(trained[-1].mask, alone.mask)

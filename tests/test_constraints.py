@@ -205,7 +205,11 @@ def test_the_best_that_the_rules_allow_are_kept():
     constraints = replace(unconstrained(names(6)), positions=line, min_distance=Distance(2.0, "2"))
     rules = make_rules(constraints, 3)
     assert np.flatnonzero(rules.cut(np.array([1, 3, 5, 0, 2, 4]))).tolist() == [1, 3, 5]
-    assert np.flatnonzero(rules.cut(np.array([1, 4, 3, 0, 2, 5]))).tolist() == [1, 3, 5]  # a dead end
+    assert np.flatnonzero(rules.cut(np.array([1, 4, 3, 0, 2, 5]))).tolist() == [
+        1,
+        3,
+        5,
+    ]  # a dead end
     proposal = np.array([1, 1, 0, 1, 0, 0], bool)
     score = np.array([1.0, 2, 9, 3, 9, 0])
     assert np.flatnonzero(rules.obey(proposal, score)).tolist() == [1, 3, 5]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from sensorplan.constraints import free_rules
 from sensorplan.linear import lag_features
 from sensorplan.pipeline.planning import challengers_of
 from sensorplan.plan import Ranking
@@ -36,8 +37,14 @@ def trained(data, steps, seed=0):
     return trainer
 
 
+def keep(network, budget):
+    """So many of a trainer's regions, or of the nodes of data, and nothing else asked."""
+    regions = len(network.sensors) if hasattr(network, "sensors") else network.windows.regions
+    return free_rules(regions, budget)
+
+
 def rank(data, budget, settings=QUICK, steps=10, seed=0):
-    return rank_by_dynst(trained(data, steps, seed), settings, budget)
+    return rank_by_dynst(trained(data, steps, seed), settings, keep(data, budget))
 
 
 def loss_of(trainer, mask):
@@ -53,7 +60,7 @@ def test_dynst_finds_the_planted_drivers():
     found_drivers = 0
     for seed in (0, 1, 3):
         trainer = trained(make_data(seed=seed), 150, seed)
-        found = rank_by_dynst(trainer, PLANTED, 3)
+        found = rank_by_dynst(trainer, PLANTED, keep(trainer, 3))
         found_drivers += found.mask[:3].sum()
         loss = loss_of(trainer, found.mask)
         others = [loss_of(trainer, random_mask(12, 3, s)) for s in range(20)]
@@ -85,7 +92,9 @@ def test_nine_in_ten_planted_drivers_are_found_among_forty(steps, settings):
             make_sensor_data(times=1000, nodes=40, drivers=8, seed=seed, calendar=None)
         )
         trainer = trained(data, steps, seed)
-        ranked = rank_by_dynst(trainer, settings, 8, challengers=challengers(data, lookback=6))
+        ranked = rank_by_dynst(
+            trainer, settings, keep(trainer, 8), challengers=challengers(data, lookback=6)
+        )
         found += ranked.mask[:8].sum()
     assert found >= 0.9 * 16
 
@@ -96,7 +105,9 @@ def test_duplicates_are_never_both_kept_while_a_single_one_goes(budget):
     data = make_sensor_data(times=800, nodes=12, drivers=12, lag=1, calendar=None)
     data.values[:, 8:] = data.values[:, :4]
     trainer = trained(data, 100)
-    found = rank_by_dynst(trainer, PLANTED, budget, challengers=challengers(data, lookback=6))
+    found = rank_by_dynst(
+        trainer, PLANTED, keep(trainer, budget), challengers=challengers(data, lookback=6)
+    )
     both = (found.mask[:4] & found.mask[8:]).any()
     assert not (both and not found.mask[4:8].all())
 
@@ -127,7 +138,7 @@ def test_regions_of_fixed_worth_are_ranked_by_it(monkeypatch, budget):
 
     monkeypatch.setattr(trainer, "gate_gradient", gradient)
     monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: np.exp(-worth[mask].sum() / 100))
-    found = rank_by_dynst(trainer, QUICK, budget)
+    found = rank_by_dynst(trainer, QUICK, keep(trainer, budget))
     assert found.ranking.order.tolist() == np.argsort(-worth).tolist()
 
 
@@ -157,7 +168,7 @@ def test_the_seed_settles_a_ranking():
 
 def test_each_step_is_told():
     done = []
-    rank_by_dynst(make_trainer(make_data()), QUICK, 4, done.append)
+    rank_by_dynst(make_trainer(make_data()), QUICK, free_rules(12, 4), done.append)
     assert done == list(range(1, QUICK.steps + 1))
 
 
@@ -172,7 +183,7 @@ def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
         return loss(batch, gate, targets)
 
     monkeypatch.setattr(trainer, "loss", watched)
-    rank_by_dynst(trainer, QUICK.model_copy(update={"practice": 0}), 4)
+    rank_by_dynst(trainer, QUICK.model_copy(update={"practice": 0}), keep(trainer, 4))
     assert sizes == [16] * 4 + [8] * 4 + [4] * 4
 
 
@@ -187,7 +198,7 @@ def test_without_swaps_pruned_regions_stay_away(monkeypatch):
 
     monkeypatch.setattr(trainer, "loss", watched)
     found = rank_by_dynst(
-        trainer, QUICK.model_copy(update={"swap_fraction": 0.0, "practice": 0}), 4
+        trainer, QUICK.model_copy(update={"swap_fraction": 0.0, "practice": 0}), keep(trainer, 4)
     )
     assert all(not (later & ~earlier).any() for earlier, later in pairwise(masks))
     assert found.oscillation == 0
@@ -208,7 +219,7 @@ def test_the_loss_decides_on_swaps(monkeypatch, good, expected):
         return {0: 1.0, good: 0.5 if good else 1.0}.get(swapped, 1.5)
 
     monkeypatch.setattr(trainer, "mask_loss", mask_loss)
-    found = swap(trainer, mask, 4, 16)
+    found = swap(trainer, mask, 4, 16, keep(trainer, 4), last=True)
     assert np.flatnonzero(found).tolist() == expected
 
 
@@ -224,7 +235,7 @@ def test_the_loss_decides_on_prunings(monkeypatch):
         return int((mask & mask[ring[:, 0]]).sum())
 
     monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: 1.0 + together(mask))
-    assert together(prune(trainer, np.ones(12, bool), 6, 16)) == 0
+    assert together(prune(trainer, np.ones(12, bool), 6, 16, keep(trainer, 6), last=True)) == 0
 
 
 def favouring(trainer, monkeypatch, wanted, loss):
@@ -248,7 +259,9 @@ def test_a_challenger_is_taken_if_its_loss_is_lower(monkeypatch, loss, taken):
     theirs = np.isin(np.arange(12), [9, 5, 11])
     favouring(trainer, monkeypatch, theirs, loss)
     monkeypatch.setattr("sensorplan.masking.oscillation", lambda settled: 0.7)
-    found = rank_by_dynst(trainer, QUICK, 3, challengers={"other": challenger(9, 5, 11)})
+    found = rank_by_dynst(
+        trainer, QUICK, keep(trainer, 3), challengers={"other": challenger(9, 5, 11)}
+    )
     assert (found.mask == theirs).all() == taken
     assert set(found.ranking.order[:3]) == set(np.flatnonzero(found.mask))
     assert found.oscillation == (0 if taken else 0.7)  # of the trained mask, not of theirs
@@ -262,7 +275,9 @@ def test_what_the_jury_does_leaves_the_trained_forecaster_as_it_was(monkeypatch)
     for practice in (0, 6):
         trainer = make_trainer(data)
         settings = QUICK.model_copy(update={"practice": practice})
-        rank_by_dynst(trainer, settings, 3, challengers={"other": challenger(9, 5, 11)})
+        rank_by_dynst(
+            trainer, settings, keep(trainer, 3), challengers={"other": challenger(9, 5, 11)}
+        )
         kept.append(trainer.snapshot())
     assert torch.equal(kept[0].theta, kept[1].theta)
     assert all(
@@ -313,7 +328,7 @@ def test_a_mask_is_refined_only_while_its_loss_falls(monkeypatch, gain):
     monkeypatch.setattr(CrossValidation, "loss", lambda self, mask: 1.0)
     monkeypatch.setattr(trainer, "mask_loss", lambda mask, starts: np.exp(-gain * mask[11]))
     jury, mask = make_jury(trainer), np.arange(12) < 4
-    found, loss = jury.refine(mask, 16)
+    found, loss = jury.refine(mask, 16, keep(trainer, int(mask.sum())))
     assert found.sum() == 4
     assert found[11] == (gain > 0)
     assert loss == pytest.approx(gain / 2 - (gain / 2) * found[11])
@@ -364,7 +379,9 @@ def test_a_challenger_keeps_none_that_training_never_observed():
     data = make_data(12)
     data.values[:300, 9] = np.nan
     trainer = make_trainer(data)
-    found = rank_by_dynst(trainer, QUICK, 3, challengers={"other": challenger(9, 5, 11)})
+    found = rank_by_dynst(
+        trainer, QUICK, keep(trainer, 3), challengers={"other": challenger(9, 5, 11)}
+    )
     assert not found.mask[9]
     assert found.mask.sum() == 3
 

@@ -11,6 +11,7 @@ from factories import make_history_of, make_sensor_data, make_trainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensorplan.constraints import free_rules
 from sensorplan.pipeline import stability
 from sensorplan.pipeline.stability import resample_plan, stability_note
 from sensorplan.plan import Ranking, Stability
@@ -24,11 +25,16 @@ from sensorplan.rankers.history import draw_blocks, resample
 from sensorplan.recipe import Recipe
 from sensorplan.regions import nodalize
 
+FREE = free_rules(12, 4)
 pytestmark = pytest.mark.usefixtures("no_denormals")
 
 
 def make_data(**options):
     return make_sensor_data(**{"times": 400, "calendar": None, **options})
+
+
+def size(budget):
+    return free_rules(12, budget)
 
 
 def flat_loss(gradient):
@@ -73,7 +79,7 @@ def test_a_resampled_history_holds_whole_steps_and_keeps_the_rest():
 @pytest.mark.parametrize("name", RANKERS)
 def test_each_resample_keeps_the_budget_and_the_seed_settles_it(name):
     history = make_history_of(9, gaps=0.3)
-    one, same = (ranker_frequency(RANKERS[name], history, 4, 6, 5) for _ in range(2))
+    one, same = (ranker_frequency(RANKERS[name], history, size(4), 6, 5) for _ in range(2))
     np.testing.assert_array_equal(one, same)
     assert one.sum() == pytest.approx(4)
     np.testing.assert_allclose(one * 5, np.round(one * 5))
@@ -91,7 +97,7 @@ def test_regions_that_a_resample_does_not_observe_are_no_trouble(name):
         values[~seen] = np.nan
 
     history = make_history_of(9, change=change)
-    frequency = ranker_frequency(RANKERS[name], history, 3, 6, 20)
+    frequency = ranker_frequency(RANKERS[name], history, size(3), 6, 20)
     assert frequency.sum() == pytest.approx(3)
     assert frequency[8] < 0.2
 
@@ -108,7 +114,7 @@ def test_a_history_of_one_short_stretch_is_drawn_until_it_is_seen(name):
         sparse = replace(
             history, valid=part, anomalies=history.anomalies * part, positions=positions
         )
-        assert ranker_frequency(RANKERS[name], sparse, 2, 6, 20).sum() == pytest.approx(2)
+        assert ranker_frequency(RANKERS[name], sparse, size(2), 6, 20).sum() == pytest.approx(2)
 
 
 def test_located_regions_that_are_never_observed_are_not_waited_for():
@@ -116,7 +122,7 @@ def test_located_regions_that_are_never_observed_are_not_waited_for():
     valid = history.valid & (np.arange(6) < 1)[:, None]
     positions = np.where(np.arange(6)[:, None] < 1, np.nan, history.positions)
     sparse = replace(history, valid=valid, anomalies=history.anomalies * valid, positions=positions)
-    frequency = ranker_frequency(RANKERS["variance"], sparse, 1, 6, 5)
+    frequency = ranker_frequency(RANKERS["variance"], sparse, size(1), 6, 5)
     np.testing.assert_array_equal(frequency, np.arange(6) < 1)
 
 
@@ -125,7 +131,7 @@ def test_drivers_far_ahead_are_always_kept():
         values[:, :3] *= 5
 
     history = make_history_of(change=change)
-    frequency = ranker_frequency(RANKERS["variance"], history, 3, 6, 20)
+    frequency = ranker_frequency(RANKERS["variance"], history, size(3), 6, 20)
     np.testing.assert_allclose(frequency[:3], 1, atol=0.1)
 
 
@@ -136,14 +142,16 @@ def test_twins_share_a_place():
         values[:, 1] = 5 * values[:, 1]
         values[:, 2] = values[:, 1] + 0.01 * rng.normal(size=values[:, 1].shape)
 
-    frequency = ranker_frequency(RANKERS["variance"], make_history_of(change=change), 2, 6, 40)
+    frequency = ranker_frequency(
+        RANKERS["variance"], make_history_of(change=change), size(2), 6, 40
+    )
     assert frequency[0] == 1
     assert frequency[1] + frequency[2] == pytest.approx(1)
     assert 0.1 < frequency[1] < 0.9
 
 
 def test_chance_is_seen_as_such():
-    frequency = ranker_frequency(RANKERS["random"], make_history_of(10), 4, 6, 300)
+    frequency = ranker_frequency(RANKERS["random"], make_history_of(10), size(4), 6, 300)
     np.testing.assert_allclose(frequency, 0.4, atol=0.1)
 
 
@@ -205,7 +213,7 @@ def test_regions_of_fixed_worth_are_kept_always_and_twins_by_index(monkeypatch):
     trainer = make_trainer(make_data())
     worth = np.array([5, 4, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0.0])
     monkeypatch.setattr(trainer, "window_gradients", flat_loss(-worth))
-    frequency = mask_frequency(trainer, np.arange(12) < 3, 64, seed=0)
+    frequency = mask_frequency(trainer, np.arange(12) < 3, 64, seed=0, rules=FREE)
     np.testing.assert_array_equal(frequency, np.arange(12) < 3)
 
 
@@ -220,7 +228,7 @@ def test_twins_share_their_place_in_a_mask(monkeypatch):
         return -worth.astype(np.float32), 1.0
 
     monkeypatch.setattr(trainer, "window_gradients", gradients)
-    frequency = mask_frequency(trainer, np.arange(12) < 2, 64, seed=0)
+    frequency = mask_frequency(trainer, np.arange(12) < 2, 64, seed=0, rules=FREE)
     assert frequency[0] == 1
     assert frequency[1] + frequency[2] == pytest.approx(1)
     assert 0 < frequency[1] < 1
@@ -230,7 +238,7 @@ def test_drivers_that_all_others_follow_are_kept_more_often_than_chance():
     data = make_data(times=800, noise=0.02)
     trainer = make_trainer(data, batch_size=32)
     trainer.train(150, 3e-3, trainer.random_masks)
-    frequency = mask_frequency(trainer, np.arange(12) < 3, 128, seed=0)
+    frequency = mask_frequency(trainer, np.arange(12) < 3, 128, seed=0, rules=FREE)
     assert frequency[:3].mean() > 0.7
     assert frequency.sum() == pytest.approx(3)
 
@@ -242,7 +250,7 @@ def test_frequencies_sum_to_the_budget_and_unobserved_regions_come_last(budget):
     values[:, 5] = np.nan
     trainer = make_trainer(replace(data, values=values))
     mask = np.roll(np.arange(12) < budget, 0 if budget < 5 else 6)
-    one, same = (mask_frequency(trainer, mask, 32, seed=1) for _ in range(2))
+    one, same = (mask_frequency(trainer, mask, 32, seed=1, rules=FREE) for _ in range(2))
     np.testing.assert_array_equal(one, same)
     assert one.sum() == pytest.approx(budget)
     assert one[5] == (budget == 12)
@@ -252,7 +260,7 @@ def test_the_trainer_is_left_as_it_was(monkeypatch):
     monkeypatch.setattr("sensorplan.training.TARGETS_PER_STEP", 5)  # draws random numbers
     trainer = make_trainer(make_data())
     before, stream = trainer.snapshot(), copy.deepcopy(trainer.rng.bit_generator.state)
-    mask_frequency(trainer, np.arange(12) < 4, 32, seed=0)
+    mask_frequency(trainer, np.arange(12) < 4, 32, seed=0, rules=FREE)
     assert trainer.rng.bit_generator.state == stream
     after = trainer.snapshot()
     assert torch.equal(before.theta, after.theta)
@@ -263,7 +271,7 @@ def test_the_trainer_is_left_as_it_was(monkeypatch):
 
     monkeypatch.setattr(trainer, "window_gradients", fail)
     with pytest.raises(KeyboardInterrupt):
-        mask_frequency(trainer, np.arange(12) < 4, 32, seed=0)
+        mask_frequency(trainer, np.arange(12) < 4, 32, seed=0, rules=FREE)
     assert trainer.rng.bit_generator.state == stream
 
 
@@ -273,11 +281,10 @@ def test_the_trainer_is_left_as_it_was(monkeypatch):
 def resampled(method, stage, **options):
     data = make_data(**options)
     prepared = SimpleNamespace(
-        data=data, regions=nodalize(data), budget=4, trainer=make_trainer(data)
+        data=data, regions=nodalize(data), rules=free_rules(12, 4), trainer=make_trainer(data)
     )
     recipe = Recipe.model_validate({"data": {"path": ["x.nc"]}, "mask": {"method": method}})
-    ranking = Ranking(np.arange(12), np.linspace(1, 0, 12))
-    return resample_plan(prepared, ranking, recipe, stage)
+    return resample_plan(prepared, np.arange(12) < 4, recipe, stage)
 
 
 def test_a_plan_says_how_it_was_resampled(monkeypatch):

@@ -6,8 +6,9 @@ other means.
 """
 
 from sensorplan.constraints.feasibility import ensure_feasible
-from sensorplan.constraints.rules import Rules, UndecidedError, make_rules
+from sensorplan.constraints.rules import Rules, UndecidedError, free_rules, make_rules
 from sensorplan.constraints.stated import Constraints, Distance, GroupLimit, unconstrained
+from sensorplan.constraints.stating import state_constraints
 from sensorplan.constraints.verify import verify
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "Rules",
     "UndecidedError",
     "ensure_feasible",
+    "free_rules",
     "make_rules",
+    "state_constraints",
     "unconstrained",
     "verify",
 ]

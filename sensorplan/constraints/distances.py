@@ -25,7 +25,7 @@ def near(points: Floats, others: Floats, distance: float, geographic: bool) -> I
     if geographic:
         angle = min(distance / SMALLEST_RADIUS, np.pi)
         chord = 2 * np.sin(angle / 2) * (1 + AHEAD)
-        pairs = _pairs(_on_sphere(points), _on_sphere(others), chord)
+        pairs = _pairs(on_sphere(points), on_sphere(others), chord)
     else:
         pairs = _pairs(points, others, distance * (1 + AHEAD))
     return pairs[lengths(points[pairs[:, 0]], others[pairs[:, 1]], geographic) <= distance]
@@ -45,7 +45,7 @@ def _pairs(points: Floats, others: Floats, radius: float) -> Ints:
     return pairs[np.lexsort(pairs.T[::-1])]
 
 
-def _on_sphere(positions: Floats) -> Floats:
+def on_sphere(positions: Floats) -> Floats:
     """``[position, 3]`` on the unit sphere."""
     latitude, longitude = np.radians(positions.astype(float)).T
     return np.column_stack(

@@ -221,6 +221,14 @@ class Rules:
         return mask if (state >= self._least).all() else None
 
 
+def free_rules(regions: int, budget: int) -> Rules:
+    """A size, and nothing else."""
+    nothing = np.zeros(regions, bool)
+    matrix = sparse.csc_array(np.ones((1, regions)))
+    size = np.array([float(budget)])
+    return Rules(nothing, nothing, matrix, size, size, budget, None)
+
+
 def make_rules(constraints: Constraints, budget: int | None) -> Rules:
     """The rules of constraints and a size.
 

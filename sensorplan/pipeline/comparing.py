@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRow
+from sensorplan.constraints import ensure_feasible, state_constraints
 from sensorplan.devices import choose_device, cores, prepare_torch
 from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
@@ -133,14 +134,15 @@ def compare_methods(
     with stage("read"):
         data, regions = read_regions(recipe)
         cuts = rolling_origins(data, recipe.window, folds)
+        constraints, notes = state_constraints(recipe.constraints, data, regions)
     budgets: dict[float, int] = {}
-    notes: list[str] = []
     for sparsity in sparsities:
         budget = budget_at(sparsity, len(regions))
         if budget in budgets.values():
             notes.append(f"sparsity {sparsity:g} keeps {budget} as one before does: left out")
         else:
             budgets[sparsity] = budget
+    sizes = {sparsity: ensure_feasible(constraints, budget) for sparsity, budget in budgets.items()}
     run_seeds = range(recipe.run.seed, recipe.run.seed + seeds)
 
     tasks = [
@@ -151,7 +153,7 @@ def compare_methods(
             window=window,
             recipe=recipe,
             device=device,
-            budgets=budgets,
+            sizes=sizes,
             judges=judges,
             methods=methods,
             seeds=run_seeds,

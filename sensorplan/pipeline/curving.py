@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
     baseline_losses,
     climatology_errors,
@@ -36,7 +37,7 @@ from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking
 from sensorplan.rankers import OWN, RANDOM, RANKERS, History, make_history
-from sensorplan.recipe import Recipe
+from sensorplan.recipe import ConstraintSettings, Recipe
 from sensorplan.windows import split_record
 
 
@@ -85,6 +86,11 @@ def draw_curve(
         left_out.update(reasons)
         return rankings
 
+    if recipe.constraints != ConstraintSettings():
+        raise RecipeError(
+            "[constraints]: curve draws what the network bears without any; expected none "
+            "(fit and compare obey them)"
+        )
     prepared = prepare(recipe, stage, rank)
     trainer = prepared.trainer
     with stage("compare baselines", 1):

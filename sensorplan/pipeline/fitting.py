@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sensorplan.constraints import free_rules
 from sensorplan.evaluation import Evidence, accuracy_curve
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
-from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
+from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
@@ -66,18 +67,19 @@ def fit(
     max_loss, knee = recipe.mask.max_loss, None
     if max_loss is not None:
         knee = knee_within(max_loss, prepared, recipe, stage)
-        prepared = replace(prepared, budget=knee.budget)
+        prepared = replace(prepared, rules=free_rules(len(prepared.regions), knee.budget))
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
     intervals, coverage = calibrate_intervals(trainer.windows, evidence, stage)
-    frequency, stability = resample_plan(prepared, trained.ranking, recipe, stage)
+    frequency, stability = resample_plan(prepared, trained.mask, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
             trainer, trained.ranking, recipe.mask.method, everything_errors(trainer), done
         )
 
-    windows = trainer.windows
-    notes = stability_note(stability, frequency, trained.ranking, prepared.budget, regions.names)
+    windows, budget = trainer.windows, int(trained.mask.sum())
+    notes = [*prepared.notes]
+    notes += stability_note(stability, frequency, trained.ranking, budget, regions.names)
     notes += interval_notes(windows.split, coverage)
     if max_loss is not None and knee is not None:
         notes += knee_notes(max_loss, knee, evidence.metrics)
@@ -86,10 +88,14 @@ def fit(
             "importance is 0 throughout: on the validation windows no sensor lowers the loss, and "
             "ranks tell nothing"
         )
-    found = {"stability": stability, "interval_coverage": coverage_by_level(coverage)}
-    plan = _plan(recipe, data, regions, windows, trained, evidence, notes, stage.seconds)
+    written = _resolved(recipe, windows, prepared.rules.budget)
+    found = {
+        "stability": stability,
+        "interval_coverage": coverage_by_level(coverage),
+        "constraints": verify_plan(prepared, trained.mask),
+    }
+    plan = _plan(written, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
-    written = _resolved(recipe, windows, prepared.budget)
     with stage("write"):
         warnings = write_plan(
             folder,
@@ -149,13 +155,13 @@ def _plan(
         ),
         timings=timings,
         versions=versions(),
-        settings=_resolved(recipe, windows, budget).model_dump(mode="json", exclude_none=True),
+        settings=recipe.model_dump(mode="json", exclude_none=True),
     )
 
 
-def _resolved(recipe: Recipe, windows: Windows, budget: int) -> Recipe:
+def _resolved(recipe: Recipe, windows: Windows, budget: int | None) -> Recipe:
     """The recipe with what was left to defaults filled in, so that it repeats the run."""
-    size = {"sparsity": None, "max_loss": None, "budget": budget}
+    size = {"sparsity": None, "max_loss": None, "add": None, "budget": budget}
     return with_window(recipe, windows).model_copy(
         update={"mask": recipe.mask.model_copy(update=size)}
     )

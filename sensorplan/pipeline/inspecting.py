@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sensorplan.pipeline.preparing import read_regions, regions_to_keep
+from sensorplan.constraints import Constraints
+from sensorplan.pipeline.preparing import read_regions, state_rules
 from sensorplan.recipe import Recipe
 from sensorplan.sensors import Finding, SensorData, Source
 from sensorplan.windows import split_record, split_windows
@@ -47,7 +48,9 @@ def inspect(recipe: Recipe) -> Inspection:
         name: f"{part['first']} to {part['last']}, {part['windows']} windows"
         for name, part in split_record(data.time, split).items()
     }
-    kept = f"{regions_to_keep(recipe.mask, len(regions))} of {len(regions)}"
+    constraints, rules, notes = state_rules(recipe, data, regions)
+    number = "as many as the money is enough for" if rules.budget is None else str(rules.budget)
+    kept = f"{number} of {len(regions)}"
     if recipe.mask.max_loss is not None:
         kept = f"as few of {len(regions)} as lose no more than {100 * recipe.mask.max_loss:g} %"
     facts = {
@@ -62,8 +65,16 @@ def inspect(recipe: Recipe) -> Inspection:
         "horizon": f"{split.horizon} steps",
         **stretches,
         "fit keeps": kept,
+        **({"constraints": _asked(constraints)} if constraints.any else {}),
     }
-    return Inspection(data.source, data.findings, data.warnings, facts)
+    return Inspection(data.source, data.findings, (*data.warnings, *notes), facts)
+
+
+def _asked(constraints: Constraints) -> str:
+    """How many sensors the constraints leave to choose from."""
+    required, excluded = int(constraints.required.sum()), int(constraints.excluded.sum())
+    free = len(constraints.names) - required - excluded
+    return f"{required} required, {excluded} excluded, {free} to choose from"
 
 
 def _measured(data: SensorData) -> list[str]:

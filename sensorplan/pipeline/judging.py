@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sensorplan.constraints import Rules
 from sensorplan.errors import DataError
 from sensorplan.evaluation import (
     Case,
@@ -52,7 +53,7 @@ class Fold:
         window: How the history is cut.
         recipe: Settings of training and mask.
         device: Where to compute.
-        budgets: By sparsity, the number of regions to keep.
+        sizes: By sparsity, how many regions to keep, and what else a plan obeys.
         judges: Of `JUDGES`.
         methods: DynST and rankers.
         seeds: One planning and one neural judge each.
@@ -64,7 +65,7 @@ class Fold:
     window: WindowSettings
     recipe: Recipe
     device: torch.device
-    budgets: Mapping[float, int]
+    sizes: Mapping[float, Rules]
     judges: Sequence[str]
     methods: Sequence[str]
     seeds: Sequence[int]
@@ -166,12 +167,12 @@ def _baseline_plans(fold: Fold, rankings: Mapping[str, list[Ranking]], number: i
     own_plans = slice(number * RANDOM_PLANS, (number + 1) * RANDOM_PLANS)
     return {
         (name, sparsity): [
-            ranking.keep(budget)
+            rules.cut(ranking.order)
             for ranking in (rankings[name][own_plans] if name == RANDOM else rankings[name])
         ]
         for name in fold.methods
         if name in rankings
-        for sparsity, budget in fold.budgets.items()
+        for sparsity, rules in fold.sizes.items()
     }
 
 
@@ -184,14 +185,14 @@ def _dynst_plans(
     stage: Stages,
 ) -> tuple[Plans, list[str]]:
     """The plans of DynST, and whose mask each of them is."""
-    settings, budgets = fold.recipe.mask, fold.budgets
+    settings, sizes = fold.recipe.mask, fold.sizes
     first = {name: several[0] for name, several in rankings.items()}
     with stage(f"{label}: train forecaster", fold.recipe.training.steps) as done:
         trainer = train_planner(windows, fold.recipe, seed, done)
-    with stage(f"{label}: train masks", settings.steps * len(budgets)) as done:
-        trained = train_masks(trainer, settings, list(budgets.values()), first, done)
+    with stage(f"{label}: train masks", settings.steps * len(sizes)) as done:
+        trained = train_masks(trainer, settings, list(sizes.values()), first, done)
     taken = [best_of(one.candidates) for one in trained]
-    masks = {(OWN, sparsity): [one.mask] for sparsity, one in zip(budgets, trained, strict=True)}
+    masks = {(OWN, sparsity): [one.mask] for sparsity, one in zip(sizes, trained, strict=True)}
     return masks, taken
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensorplan.constraints import Constraints, Rules, verify
 from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import Evidence, gather_evidence
-from sensorplan.pipeline.preparing import read_regions, regions_to_keep
-from sensorplan.plan import Ranking
+from sensorplan.pipeline.preparing import read_regions, state_rules
+from sensorplan.plan import ConstraintCheck, Ranking
 from sensorplan.rankers import (
     OWN,
     RANDOM,
@@ -24,7 +25,7 @@ from sensorplan.rankers import (
 )
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
-from sensorplan.sensors import SensorData
+from sensorplan.sensors import Bools, SensorData
 from sensorplan.training import Trainer
 from sensorplan.windows import Windows, make_windows
 
@@ -44,17 +45,21 @@ class Prepared:
     Attributes:
         data: The history.
         regions: What one mask entry switches.
-        budget: Regions to keep.
+        constraints: What a plan must obey.
+        rules: The same as rules over the mask, with the number of regions to keep.
         trainer: Windows and forecaster.
         rankings: What baselines made of the history: that of the method, or with DynST those of its
             challengers; for a curve all that the data allows.
+        notes: What the user should know of the constraints.
     """
 
     data: SensorData
     regions: Regions
-    budget: int
+    constraints: Constraints
+    rules: Rules
     trainer: Trainer
     rankings: dict[str, Ranking]
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -76,14 +81,14 @@ def prepare(
     prepare_torch()
     with stage("read", 1):
         data, regions = read_regions(recipe)
-        budget = regions_to_keep(recipe.mask, len(regions))
+        constraints, rules, notes = state_rules(recipe, data, regions)
         windows = make_windows(data, regions, recipe.window, device)
     with stage("rank by baselines", 1):
         history = make_history(windows, seed=recipe.run.seed)
         rankings = rank(history) if rank else _rank_by_baselines(recipe.mask.method, history)
     with stage("train forecaster", recipe.training.steps) as done:
         trainer = train_planner(windows, recipe, recipe.run.seed, done)
-    return Prepared(data, regions, budget, trainer, rankings)
+    return Prepared(data, regions, constraints, rules, trainer, rankings, tuple(notes))
 
 
 def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[MaskTraining, Evidence]:
@@ -94,14 +99,27 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     trainer, mask = prepared.trainer, recipe.mask
     if mask.method == OWN:
         with stage("train mask", mask.steps) as done:
-            trained = train_mask(trainer, mask, prepared.budget, prepared.rankings, done)
+            trained = train_mask(trainer, mask, prepared.rules, prepared.rankings, done)
     else:
-        ranking = prepared.rankings[mask.method]
-        trained = MaskTraining(ranking.keep(prepared.budget), ranking, oscillation=0.0)
+        kept, ranking = prepared.rules.apply(prepared.rankings[mask.method])
+        trained = MaskTraining(kept, ranking, oscillation=0.0)
     with stage("fine-tune and score", 1):
         unit = error_unit(prepared.data)
         evidence = gather_evidence(trainer, trained.mask, trained.oscillation, unit)
     return trained, evidence
+
+
+def verify_plan(prepared: Prepared, mask: Bools) -> tuple[ConstraintCheck, ...]:
+    """Every constraint checked again on a plan; none where nothing is asked but a number.
+
+    Raises:
+        AssertionError: One is not met, which is a bug: nothing is written.
+    """
+    if not prepared.rules.binding:
+        return ()
+    checks = verify(prepared.constraints, prepared.rules.budget, mask)
+    assert all(check.met for check in checks), checks
+    return checks
 
 
 def _rank_by_baselines(method: str, history: History) -> dict[str, Ranking]:
@@ -130,34 +148,34 @@ def train_planner(
 def train_mask(
     trainer: Trainer,
     settings: MaskSettings,
-    budget: int,
+    rules: Rules,
     rankings: Mapping[str, Ranking],
     each_step: Callable[[int], None],
 ) -> MaskTraining:
-    """Train the mask down to a budget; the challengers among the rankings compete with it."""
-    return rank_by_dynst(trainer, settings, budget, each_step, rankings)
+    """Train the mask down to its size; the challengers among the rankings compete with it."""
+    return rank_by_dynst(trainer, settings, rules, each_step, rankings)
 
 
 def train_masks(
     trainer: Trainer,
     settings: MaskSettings,
-    budgets: Sequence[int],
+    sizes: Sequence[Rules],
     rankings: Mapping[str, Ranking],
     each_step: Callable[[int], None],
 ) -> list[MaskTraining]:
-    """Train a mask for each budget, each from the trainer as it is now, as if it were the only one.
+    """Train a mask for each size, each from the trainer as it is now, as if it were the only one.
 
     The trainer ends as it was.
     """
     trained: list[MaskTraining] = []
-    for budget in budgets:
+    for rules in sizes:
         passed = len(trained) * settings.steps
         with as_it_was(trainer):
             trained.append(
                 train_mask(
                     trainer,
                     settings,
-                    budget,
+                    rules,
                     rankings,
                     lambda step, passed=passed: each_step(passed + step),  # type: ignore[misc]
                 )

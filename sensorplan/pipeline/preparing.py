@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from sensorplan.constraints import Constraints, Rules, ensure_feasible, state_constraints
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.plan import budget_at
 from sensorplan.reading import read
-from sensorplan.recipe import DataSettings, MaskSettings, Recipe
+from sensorplan.recipe import DataSettings, Recipe
 from sensorplan.regions import Regions, nodalize, parse_patch, patchify
 from sensorplan.sensors import SensorData
 from sensorplan.windows import Windows
@@ -45,20 +46,49 @@ def default_target(data: DataSettings, ending: str) -> Path:
     return Path(Path(_first_path(data)).stem.translate(GLOB) + ending)
 
 
-def regions_to_keep(mask: MaskSettings, regions: int) -> int:
+def state_rules(
+    recipe: Recipe, data: SensorData, regions: Regions
+) -> tuple[Constraints, Rules, list[str]]:
+    """What a plan must obey, once it is sure that one can; and what the user should know of it.
+
+    Raises:
+        RecipeError: A setting is not allowed, or names no sensor.
+        DataError: A file of a constraint cannot be used.
+        ConstraintError: No plan can obey.
+    """
+    constraints, notes = state_constraints(recipe.constraints, data, regions)
+    if recipe.mask.max_loss is not None and constraints.any:
+        raise RecipeError(
+            "--max-loss together with constraints; expected --sparsity, --budget or --max-cost "
+            "to say how many are kept"
+        )
+    return constraints, ensure_feasible(constraints, regions_to_keep(recipe, constraints)), notes
+
+
+def regions_to_keep(recipe: Recipe, constraints: Constraints) -> int | None:
     """The budget; with a largest loss it is not known yet, and this is the default one.
+
+    Returns:
+        None where only a largest cost says how many.
 
     Raises:
         RecipeError: It is over the number of regions.
     """
-    if mask.budget is None:
+    mask, regions = recipe.mask, len(constraints.names)
+    budget, option = mask.budget, f"--budget {mask.budget}"
+    if mask.add is not None:
+        budget = int(constraints.required.sum()) + mask.add
+        option = f"--add {mask.add}, with {budget - mask.add} required"
+    if budget is None and mask.sparsity is None and constraints.max_cost is not None:
+        return None
+    if budget is None:
         return budget_at(DEFAULT_SPARSITY if mask.sparsity is None else mask.sparsity, regions)
-    if mask.budget > regions:
+    if not 1 <= budget <= regions:
         raise RecipeError(
-            f"--budget {mask.budget}: there are {regions} sensors (or patches) to choose from; "
+            f"{option}: there are {regions} sensors (or patches) to choose from; "
             f"expected 1 <= budget <= {regions}"
         )
-    return mask.budget
+    return budget
 
 
 def with_window(recipe: Recipe, windows: Windows) -> Recipe:

@@ -17,7 +17,7 @@ from sensorplan.rankers import (
     windows_probed,
 )
 from sensorplan.recipe import Recipe
-from sensorplan.sensors import Floats
+from sensorplan.sensors import Bools, Floats
 
 RESAMPLES, FEW_RESAMPLES = 20, 5  # of a baseline's history
 MANY = 5000  # regions, above which there are few
@@ -26,7 +26,7 @@ LITTLE = 0.2  # of the way from chance to certainty, below which a plan is unsur
 
 
 def resample_plan(
-    prepared: Prepared, ranking: Ranking, recipe: Recipe, stage: Stage
+    prepared: Prepared, mask: Bools, recipe: Recipe, stage: Stage
 ) -> tuple[Floats, Stability]:
     """How often each region is kept over resampled histories.
 
@@ -34,25 +34,25 @@ def resample_plan(
 
     Args:
         prepared: The network and the trained forecaster, both left as they are.
-        ranking: The ranking that the plan cuts.
+        mask: ``[region]`` the plan.
         recipe: All settings.
         stage: Told of this one.
 
     Returns:
         ``[region]`` share of the resamples, and what the plan says of them.
     """
-    trainer, budget, method = prepared.trainer, prepared.budget, recipe.mask.method
+    trainer, rules, method = prepared.trainer, prepared.rules, recipe.mask.method
     split, regions = trainer.windows.split, len(prepared.regions)
-    mask, block = ranking.keep(budget), split.lookback + split.horizon
+    block = split.lookback + split.horizon
     with stage("resample the history", 1):
         if method == OWN:
             resamples, probed = MASK_RESAMPLES, windows_probed(recipe.mask, regions)
-            frequency = mask_frequency(trainer, mask, probed, recipe.run.seed)
+            frequency = mask_frequency(trainer, mask, probed, recipe.run.seed, rules)
         else:
             resamples = RESAMPLES if regions <= MANY else FEW_RESAMPLES
             history = make_history(trainer.windows, seed=recipe.run.seed)
             block = max(1, min(block, len(history.anomalies) // LEAST_BLOCKS))
-            frequency = ranker_frequency(RANKERS[method], history, budget, block, resamples)
+            frequency = ranker_frequency(RANKERS[method], history, rules, block, resamples)
     mean_kept = round(float(frequency[mask].mean()), 6)
     return frequency, Stability(resamples=resamples, block=block, mean_kept=mean_kept)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sensorplan.constraints import Rules
 from sensorplan.rankers.history import History, Ranker, resample
 from sensorplan.sensors import Floats
 
@@ -11,7 +12,7 @@ STREAM = 1  # of random numbers, beside the history's own of the same seed
 
 
 def ranker_frequency(
-    ranker: Ranker, history: History, budget: int, block: int, resamples: int
+    ranker: Ranker, history: History, rules: Rules, block: int, resamples: int
 ) -> Floats:
     """How often a ranker keeps each region over resampled histories.
 
@@ -20,18 +21,19 @@ def ranker_frequency(
     Args:
         ranker: Ranks each of them.
         history: What it ranked for the plan.
-        budget: Regions to keep.
+        rules: How many to keep, and what else every mask obeys.
         block: Steps in a block (`resample`).
         resamples: Number of histories.
 
     Returns:
-        ``[region]`` share of the resamples; every one keeps `budget` regions.
+        ``[region]`` share of the resamples.
     """
     rng = np.random.default_rng([history.seed, STREAM])
     frequency = np.zeros(history.regions)
     for number in range(1, resamples + 1):
         drawn = _resample_something(history, block, rng)
-        frequency += ranker(replace(drawn, seed=history.seed + number)).keep(budget)
+        ranking = ranker(replace(drawn, seed=history.seed + number))
+        frequency += rules.cut(ranking.order)
     return frequency / resamples
 
 

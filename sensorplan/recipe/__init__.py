@@ -2,6 +2,7 @@
 
 from sensorplan.recipe.files import dump_recipe, load_recipe, override
 from sensorplan.recipe.settings import (
+    ConstraintSettings,
     DataSettings,
     MaskSettings,
     Recipe,
@@ -11,6 +12,7 @@ from sensorplan.recipe.settings import (
 )
 
 __all__ = [
+    "ConstraintSettings",
     "DataSettings",
     "MaskSettings",
     "Recipe",

@@ -93,7 +93,25 @@ def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
         "stations": data.stations and move(data.stations),
         "adjacency": data.adjacency and move(data.adjacency),
     }
-    return recipe.model_copy(update={"data": data.model_copy(update=moved)})
+    constraints = recipe.constraints
+    beside = {
+        "sites": constraints.sites and move(constraints.sites),
+        "cover_points": constraints.cover_points and move(constraints.cover_points),
+        "exclude_area": tuple(map(move, constraints.exclude_area)),
+        **{
+            name: tuple(
+                f"@{move(text[1:])}" if text.startswith("@") else text
+                for text in getattr(constraints, name)
+            )
+            for name in ("require", "exclude")
+        },
+    }
+    return recipe.model_copy(
+        update={
+            "data": data.model_copy(update=moved),
+            "constraints": constraints.model_copy(update=beside),
+        }
+    )
 
 
 def _seen_from(folder: Path, name: str) -> str:

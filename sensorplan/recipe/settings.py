@@ -32,6 +32,12 @@ Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 AsText = Annotated[str, BeforeValidator(str)]
 
 
+DistanceText = Annotated[
+    str,
+    Field(pattern=r"^\s*[0-9.]+(?:[eE][+-]?\d+)?\s*[a-z]*\s*$", description="a distance, say 3km"),
+]
+
+
 class Section(BaseModel):
     """A table of a recipe: frozen, and strict about names and kinds."""
 
@@ -82,6 +88,8 @@ class MaskSettings(Section):
         method: What ranks the sensors (docs/rankers.md); all but the next two are for DynST alone.
         sparsity: Share of the regions to switch off; 0.5 when nothing says how many.
         budget: Number of regions to keep, instead of a sparsity.
+        add: Number of regions to keep besides those that constraints require, instead of a
+            sparsity.
         max_loss: Switch as many off as lose no more than this share, instead of a sparsity
             (docs/curve.md).
         rounds: Rounds of pruning.
@@ -97,6 +105,7 @@ class MaskSettings(Section):
     method: Method = "dynst"
     sparsity: Annotated[float, Field(ge=0, lt=1)] | None = None
     budget: Annotated[int, Field(ge=1)] | None = None
+    add: Annotated[int, Field(ge=0)] | None = None
     max_loss: Annotated[float, Field(gt=0, lt=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8
     refinements: Annotated[int, Field(ge=0)] = 4
@@ -114,9 +123,38 @@ class MaskSettings(Section):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        if [self.sparsity, self.budget, self.max_loss].count(None) < 2:
-            raise ValueError("give only one of sparsity, budget and max_loss")
+        if [self.sparsity, self.budget, self.add, self.max_loss].count(None) < 3:
+            raise ValueError("give only one of sparsity, budget, add and max_loss")
         return self
+
+
+class ConstraintSettings(Section):
+    """What a plan must obey (docs/constraints.md).
+
+    Attributes:
+        sites: Table of sites (CSV or GeoPackage with ``id`` or ``lat,lon``, ``status``, ``cost``,
+            ``group``).
+        only_listed: Only sensors in that table may be kept.
+        require: Ids of sensors that are kept; ``@FILE`` names a file of them.
+        exclude: Ids of sensors that are switched off.
+        exclude_area: Vector files of polygons in which nothing is kept.
+        min_distance: Least distance between two kept sensors, say ``3km``.
+        cover: Every sensor lies within this distance of a kept one, say ``25km``.
+        cover_points: Table or vector file of points that are covered in place of the sensors.
+        max_cost: Largest sum of the costs of the kept sensors.
+        per_group: ``MIN:MAX`` sensors kept of every group, ``GROUP=MIN:MAX`` of one.
+    """
+
+    sites: str | None = None
+    only_listed: bool = False
+    require: Texts = ()
+    exclude: Texts = ()
+    exclude_area: Texts = ()
+    min_distance: DistanceText | None = None
+    cover: DistanceText | None = None
+    cover_points: str | None = None
+    max_cost: Annotated[float, Field(gt=0)] | None = None
+    per_group: Texts = ()
 
 
 class TrainingSettings(Section):
@@ -153,5 +191,6 @@ class Recipe(Section):
     data: DataSettings = DataSettings()
     window: WindowSettings = WindowSettings()
     mask: MaskSettings = MaskSettings()
+    constraints: ConstraintSettings = ConstraintSettings()
     training: TrainingSettings = TrainingSettings()
     run: RunSettings = RunSettings()

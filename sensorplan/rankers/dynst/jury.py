@@ -13,9 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from sensorplan import masking
+from sensorplan.constraints import Rules
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
-from sensorplan.rankers.dynst.probing import SMALLEST_LOSS, probe
+from sensorplan.rankers.dynst.moves import proposer
+from sensorplan.rankers.dynst.probing import SMALLEST_LOSS
 from sensorplan.sensors import Bools, Floats
 from sensorplan.training import Trainer
 
@@ -61,12 +62,15 @@ class Jury:
         """Weighted mean of the logarithms of the losses over those of all regions."""
         return float(WEIGHTS @ (self._logarithms(mask) - self._everything))
 
-    def refine(self, mask: Bools, probed: int, attempts: int = ATTEMPTS) -> tuple[Bools, float]:
+    def refine(
+        self, mask: Bools, probed: int, rules: Rules, attempts: int = ATTEMPTS
+    ) -> tuple[Bools, float]:
         """Drop and regrow, fewer and fewer regions, while the loss falls.
 
         Args:
             mask: ``[region]`` where to begin.
             probed: Windows that the gradient is averaged over.
+            rules: What every mask obeys.
             attempts: Rounds of drop and regrow.
 
         Returns:
@@ -74,17 +78,15 @@ class Jury:
         """
         loss = self.loss(mask)
         for attempt in range(attempts):
-            gradient, theta = probe(self._trainer, mask, probed)
-            drop = masking.drop_score(gradient, theta)
-            grow = masking.grow_score(gradient, theta)
-            grow[~self._trainer.windows.observed] = -np.inf
+            propose = proposer(self._trainer, mask, probed, rules)
             count = math.ceil(FIRST_SHARE * DECAY**attempt * mask.sum())
             while count > 0:
-                proposed = masking.swap(mask, drop, grow, count)
-                found = self.loss(proposed)
-                if found < loss - LEAST_GAIN:
-                    mask, loss = proposed, found
-                    break
+                proposed = propose(count)
+                if proposed is not None:
+                    found = self.loss(proposed)
+                    if found < loss - LEAST_GAIN:
+                        mask, loss = proposed, found
+                        break
                 count //= 3
         return mask, loss
 

@@ -1,22 +1,28 @@
 """The moves of the search: prune, swap, and what to go back to."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sensorplan import masking
+from sensorplan.constraints import Rules
 from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
-from sensorplan.sensors import Bools
+from sensorplan.sensors import Bools, Floats
 from sensorplan.training import Snapshot, Trainer
 
 NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
 SPACINGS = (2.0, 6.0, 20.0)  # see `masking.prune_apart`, one a proposal
 
 
-def prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
+def prune(
+    trainer: Trainer, mask: Bools, budget: int, windows: int, rules: Rules, last: bool
+) -> Bools:
     """Keep the `budget` best regions, by the best of several proposals.
 
     Regions that stand in for one another have much the same score and would go together, and leave
-    a hole. Noise parts them, or their distance; the loss on probed windows decides.
+    a hole. Noise parts them, or their distance; the loss on probed windows decides. The last
+    pruning obeys all the rules, those before only keep what is required.
     """
     score = masking.drop_score(*probe(trainer, mask, windows))
     spread = score[mask].std()
@@ -28,26 +34,63 @@ def prune(trainer: Trainer, mask: Bools, budget: int, windows: int) -> Bools:
         masking.prune_apart(mask, score, budget, trainer.neighbours, spacing)
         for spacing in SPACINGS
     ]
+    if last:
+        worth = worth_of(score, trainer)
+        proposals = [rules.obey(proposed, worth) for proposed in proposals]
+    else:
+        proposals = [proposed | rules.required for proposed in proposals]
     return min(proposals, key=lambda proposed: relative_loss(trainer, proposed, judged))
 
 
-def swap(trainer: Trainer, mask: Bools, count: int, windows: int) -> Bools:
+def swap(
+    trainer: Trainer, mask: Bools, count: int, windows: int, rules: Rules, last: bool
+) -> Bools:
     """Drop and regrow up to `count` regions, fewer until the loss on probed windows falls.
 
-    The scores are of first order and only propose; the loss decides.
+    The scores are of first order and only propose; the loss decides. After the last pruning what is
+    proposed obeys all the rules, before it only keeps what is required.
     """
-    gradient, theta = probe(trainer, mask, windows)
-    drop = masking.drop_score(gradient, theta)
-    grow = masking.grow_score(gradient, theta)
-    grow[~trainer.windows.observed] = -np.inf
+    propose = proposer(trainer, mask, windows, rules, last)
     judged = draw_stretches(trainer, windows)
     loss = relative_loss(trainer, mask, judged)
     while count > 0:
-        proposed = masking.swap(mask, drop, grow, count)
-        if relative_loss(trainer, proposed, judged) < loss:
+        proposed = propose(count)
+        if proposed is not None and relative_loss(trainer, proposed, judged) < loss:
             return proposed
         count //= 2
     return mask
+
+
+def proposer(
+    trainer: Trainer, mask: Bools, windows: int, rules: Rules, last: bool = True
+) -> Callable[[int], Bools | None]:
+    """From a number of regions to the mask in which so many are dropped and regrown.
+
+    It is None where the rules lead to a dead end.
+
+    Args:
+        trainer: The forecaster.
+        mask: ``[region]`` where to begin.
+        windows: That the gradient is averaged over.
+        rules: What it obeys.
+        last: All of them; else it only keeps what is required.
+    """
+    gradient, theta = probe(trainer, mask, windows)
+    drop = masking.drop_score(gradient, theta)
+    worth = worth_of(masking.grow_score(gradient, theta), trainer)
+    drop[rules.required] = np.inf
+    grow = np.where(rules.excluded, -np.inf, worth)
+
+    def propose(count: int) -> Bools | None:
+        proposed = masking.swap(mask, drop, grow, count)
+        return rules.try_to_obey(proposed, worth) if last else proposed
+
+    return propose
+
+
+def worth_of(score: Floats, trainer: Trainer) -> Floats:
+    """``[region]`` the score; those that training never observed are worth nothing."""
+    return np.where(trainer.windows.observed, score, -np.inf)
 
 
 def keep_better(trainer: Trainer, before: Snapshot) -> None:

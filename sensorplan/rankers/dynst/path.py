@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from sensorplan import masking
+from sensorplan.constraints import free_rules
 from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
@@ -55,7 +56,7 @@ def masks_along(
     sizes = _sizes(int(observed.sum()), budgets)
     wanted = set(_wanted(int(observed.sum()), budgets))
     trained: dict[int, Bools] = {int(observed.sum()): observed}
-    mask = observed
+    mask, free = observed, free_rules(len(observed), len(observed))
     probed = windows_probed(settings, len(observed))
 
     def masks(batch: int) -> Tensor:
@@ -71,12 +72,12 @@ def masks_along(
         if within % settings.update_every == 0 and mask.sum() < observed.sum():
             begun = within - settings.update_every
             share = masking.swap_fraction(begun, settings.round_steps, settings.swap_fraction)
-            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed)
+            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed, free, last=False)
         if within == settings.round_steps:
             if mask.sum() in wanted:
                 trained[int(mask.sum())] = mask
             if turn + 1 < len(sizes):
-                mask = prune(trainer, mask, sizes[turn + 1], probed)
+                mask = prune(trainer, mask, sizes[turn + 1], probed, free, last=False)
         if each_step:
             each_step(step)
 
@@ -137,7 +138,8 @@ def _sizes(regions: int, budgets: Sequence[int]) -> list[int]:
 def _best(jury: Jury, masks: Mapping[str, Bools], probed: int) -> Bools:
     """``[region]`` the best of the masks of a budget, refined."""
     best = masks[best_of({name: jury.loss(mask) for name, mask in masks.items()})]
-    return jury.refine(best, probed, ATTEMPTS)[0]
+    rules = free_rules(len(best), int(best.sum()))
+    return jury.refine(best, probed, rules, ATTEMPTS)[0]
 
 
 def _filled(mask: Bools, budget: int) -> Bools:

@@ -11,20 +11,27 @@ from sensorplan.training import Trainer
 RANKING_ROUNDS = 8  # of elimination below the budget, and of growth above it
 
 
-def eliminate(trainer: Trainer, mask: Bools, windows: int) -> Ints:
-    """Kept regions, best first: eliminated in rounds, the last to go is the best."""
+def eliminate(trainer: Trainer, mask: Bools, windows: int, required: Bools) -> Ints:
+    """Kept regions, best first: eliminated in rounds, the last to go is the best.
+
+    Those that are required go last.
+    """
     gone: list[Ints] = []
     for size in masking.budgets(int(mask.sum()), 1, RANKING_ROUNDS):
         score = masking.drop_score(*probe(trainer, mask, windows))
+        score[required] = np.inf
         smaller = masking.prune(mask, score, size)
         gone.append(_best_first(mask & ~smaller, score))
         mask = smaller
     return np.concatenate([np.flatnonzero(mask), *reversed(gone)])
 
 
-def grow_back(trainer: Trainer, mask: Bools, windows: int) -> Ints:
-    """Pruned regions, best first: grown back in rounds, the first to come is the best."""
-    outside = trainer.windows.observed & ~mask
+def grow_back(trainer: Trainer, mask: Bools, windows: int, excluded: Bools) -> Ints:
+    """Pruned regions, best first: grown back in rounds, the first to come is the best.
+
+    Those that are excluded stay out.
+    """
+    outside = trainer.windows.observed & ~mask & ~excluded
     come: list[Ints] = [np.empty(0, int)]
     while outside.any():
         score = masking.grow_score(*probe(trainer, mask, windows))

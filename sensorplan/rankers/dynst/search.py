@@ -15,11 +15,18 @@ import numpy as np
 from torch import Tensor
 
 from sensorplan import masking
+from sensorplan.constraints import Rules
 from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
-from sensorplan.rankers.dynst.moves import first_observed, keep_better, prune, swap
-from sensorplan.rankers.dynst.probing import windows_probed
+from sensorplan.rankers.dynst.moves import (
+    first_observed,
+    keep_better,
+    prune,
+    swap,
+    worth_of,
+)
+from sensorplan.rankers.dynst.probing import probe, windows_probed
 from sensorplan.rankers.dynst.reading_off import eliminate, grow_back, importance_along
 from sensorplan.recipe import MaskSettings
 from sensorplan.sensors import Bools
@@ -52,11 +59,11 @@ class MaskTraining:
 def rank_by_dynst(
     trainer: Trainer,
     settings: MaskSettings,
-    budget: int,
+    rules: Rules,
     each_step: Callable[[int], None] | None = None,
     challengers: Mapping[str, Ranking] | None = None,
 ) -> MaskTraining:
-    """Train the mask down to a budget, from a trainer that was trained under random masks.
+    """Train the mask down to its size, from a trainer that was trained under random masks.
 
     Regions that training never observed come last, in their own order.
 
@@ -64,16 +71,19 @@ def rank_by_dynst(
         trainer: Forecaster and θ; both go on training, and end as they were before if that is
             better on validation.
         settings: Rounds, swaps and penalty.
-        budget: Regions to keep.
+        rules: How many to keep, and what else the mask obeys.
         each_step: Called after every step with its number from 1.
-        challengers: Other rankings, whose masks at the budget compete with the trained one.
+        challengers: Other rankings, whose masks of that size compete with the trained one.
+
+    Raises:
+        UndecidedError: The rules are too hard to decide.
     """
     before = trainer.snapshot()
     observed = trainer.windows.observed
-    regions, kept = int(observed.sum()), min(budget, int(observed.sum()))
-    sizes = masking.budgets(regions, kept, settings.rounds) + [kept] * settings.refinements
-    mask = observed
     probed = windows_probed(settings, len(observed))
+    mask = (observed | rules.required) & ~rules.excluded
+    kept = _size(trainer, rules, mask, probed)
+    sizes = masking.budgets(int(mask.sum()), kept, settings.rounds) + [kept] * settings.refinements
     settled: list[Bools] = []  # masks since the last pruning
 
     def masks(batch: int) -> Tensor:
@@ -85,12 +95,14 @@ def rank_by_dynst(
     def update(step: int) -> None:
         nonlocal mask
         size = sizes[(step - 1) // settings.round_steps]
-        if step % settings.round_steps == 0 and size < mask.sum():
-            mask = prune(trainer, mask, size, probed)
+        last = step >= settings.rounds * settings.round_steps
+        due = size < mask.sum() and not (last and rules.allow(mask))
+        if step % settings.round_steps == 0 and due:
+            mask = prune(trainer, mask, size, probed, rules, last)
         elif step % settings.update_every == 0:
             share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
-            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed)
-        if step % settings.update_every == 0 and mask.sum() == kept:
+            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed, rules, last)
+        if step % settings.update_every == 0 and (last or mask.sum() == kept):
             settled.append(mask)
         if each_step:
             each_step(step)
@@ -104,9 +116,11 @@ def rank_by_dynst(
         keep_best=False,
     )
     keep_better(trainer, before)
-    proposed = {OWN: mask} | {
-        name: first_observed(ranking, observed, kept)
-        for name, ranking in (challengers or {}).items()
+    score = masking.drop_score(*probe(trainer, mask, probed)) if rules.binding else observed * 1.0
+    proposed = {OWN: rules.obey(mask, worth_of(score, trainer))} | {
+        name: mask
+        for challenger, ranking in (challengers or {}).items()
+        for name, mask in _masks_of(challenger, ranking, rules, observed, kept).items()
     }
     trained = trainer.snapshot()
     trainer.restore(before)
@@ -114,15 +128,44 @@ def rank_by_dynst(
     jury = Jury(trainer, CrossValidation(trainer.windows), probed)
     candidates = {name: jury.loss(proposal) for name, proposal in proposed.items()}
     best = best_of(candidates)
-    mask, loss = jury.refine(proposed[best], probed)
+    mask, loss = jury.refine(proposed[best], probed, rules)
     trainer.restore(trained)
     oscillation = masking.oscillation(settled) if best == OWN else 0.0
     order = np.concatenate(
         [
-            eliminate(trainer, mask, probed),
-            grow_back(trainer, mask, probed),
-            np.flatnonzero(~observed),
+            eliminate(trainer, mask, probed, rules.required),
+            grow_back(trainer, mask, probed, rules.excluded),
+            np.flatnonzero(~observed & ~mask & ~rules.excluded),
+            np.flatnonzero(rules.excluded),
         ]
     )
     ranking = Ranking(order, importance_along(trainer, order))
-    return MaskTraining(ranking.keep(budget), ranking, oscillation, candidates, loss)
+    full = mask if rules.budget is None else ranking.keep(rules.budget)
+    return MaskTraining(full, ranking, oscillation, candidates, loss)
+
+
+def _size(trainer: Trainer, rules: Rules, mask: Bools, probed: int) -> int:
+    """How many regions the mask will keep."""
+    if rules.budget is not None:
+        return min(rules.budget, int(mask.sum()))
+    score = masking.drop_score(*probe(trainer, mask, probed))
+    return int(rules.obey(mask, worth_of(score, trainer)).sum())
+
+
+def _masks_of(
+    name: str, ranking: Ranking, rules: Rules, observed: Bools, kept: int
+) -> dict[str, Bools]:
+    """The masks of a challenger by name: the first of its ranking, as far as the rules allow.
+
+    Where there are costs, also one that takes importance for its cost first.
+    """
+    rank = np.empty(len(ranking.order))
+    rank[ranking.order] = np.arange(len(ranking.order))
+    first = np.lexsort([rank, ~observed])
+    if not rules.binding:
+        return {name: first_observed(ranking, observed, kept)}
+    masks = {name: rules.cut(first)}
+    if rules.cost is not None:
+        importance = np.where(observed, ranking.importance, 0.0)
+        masks[f"{name} by cost"] = rules.obey(np.zeros_like(observed), importance)
+    return masks

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from sensorplan import masking
+from sensorplan.constraints import Rules
 from sensorplan.rankers.dynst.probing import SMALLEST_LOSS, draw_stretches
 from sensorplan.rankers.history import draw_blocks
 from sensorplan.sensors import Bools, Floats, Ints
@@ -25,7 +26,7 @@ TURNS = 4  # in each, one in so many of the kept regions is out
 STREAM = 1  # of random numbers, beside the trainer's own of the same seed
 
 
-def mask_frequency(trainer: Trainer, mask: Bools, windows: int, seed: int) -> Floats:
+def mask_frequency(trainer: Trainer, mask: Bools, windows: int, seed: int, rules: Rules) -> Floats:
     """How often each region is kept over resampled histories.
 
     Args:
@@ -33,10 +34,12 @@ def mask_frequency(trainer: Trainer, mask: Bools, windows: int, seed: int) -> Fl
         mask: ``[region]`` the plan.
         windows: At most so many are drawn from training and validation, each by its share.
         seed: Of the draws.
+        rules: What the plan obeys, and every mask of a resample; where they lead to a dead end, it
+            counts as the plan.
 
     Returns:
-        ``[region]`` share of the resamples; every one keeps as many regions as the mask. Regions
-        that training never observed come last.
+        ``[region]`` share of the resamples; every one keeps as many regions as the mask (with a
+        largest cost, as many as it is enough for). Regions that training never observed come last.
     """
     observed, theta = trainer.windows.observed, trainer.theta.detach().cpu().numpy()
     stream, trainer.rng = trainer.rng, np.random.default_rng([seed, STREAM])
@@ -50,7 +53,9 @@ def mask_frequency(trainer: Trainer, mask: Bools, windows: int, seed: int) -> Fl
             ]
             score = masking.drop_score(np.sum(means, axis=0), theta)
             score[~observed] = -np.inf
-            frequency += masking.prune(np.ones_like(mask), score, int(mask.sum()))
+            best = masking.prune(np.ones_like(mask), score, int(mask.sum()))
+            obeyed = rules.try_to_obey(best, score)
+            frequency += mask if obeyed is None else obeyed
     finally:
         trainer.rng = stream
     return frequency / RESAMPLES
