@@ -9,6 +9,7 @@ from sensorplan.evaluation.comparison import (
     method_rows,
     sensor_rows,
 )
+from sensorplan.evaluation.conditions import condition_rows, weakest_condition
 from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate, widening
 from sensorplan.evaluation.coverage import Coverage, interval_coverage
 from sensorplan.evaluation.curve import (
@@ -57,6 +58,7 @@ __all__ = [
     "calibrate",
     "climatology_errors",
     "compact_forecast",
+    "condition_rows",
     "find_knee",
     "forecast_errors",
     "forecaster_warnings",
@@ -78,6 +80,7 @@ __all__ = [
     "sensor_rows",
     "ship",
     "train_judge",
+    "weakest_condition",
     "why_no_limit",
     "widening",
 ]

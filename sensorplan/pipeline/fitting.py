@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sensorplan.evaluation import Evidence, accuracy_curve
+from sensorplan.evaluation import (
+    Evidence,
+    accuracy_curve,
+    condition_rows,
+    weakest_condition,
+)
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
+from sensorplan.exports.test_stretch import CONDITIONS_FILE, conditions_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
@@ -14,7 +20,7 @@ from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import CurvePoint, ForecasterRecord, Plan, Ranking
+from sensorplan.plan import ConditionRow, CurvePoint, ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
@@ -32,6 +38,7 @@ class FitResult:
         ranking: The order of the regions.
         regions: The regions.
         curve: Points of accuracy against sparsity.
+        conditions: Errors by season, hour, lead and size of value.
     """
 
     plan: Plan
@@ -39,6 +46,12 @@ class FitResult:
     ranking: Ranking
     regions: Regions
     curve: list[CurvePoint]
+    conditions: list[ConditionRow]
+
+    @property
+    def weakest(self) -> ConditionRow | None:
+        """Where the plan clearly loses more than it does overall, if anywhere."""
+        return weakest_condition(self.conditions)
 
 
 def fit(
@@ -70,6 +83,10 @@ def fit(
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
     intervals, coverage = calibrate_intervals(trainer.windows, evidence, stage)
+    with stage("judge by condition"):
+        conditions = condition_rows(
+            trainer.windows, data, regions, evidence.whole.forecast, evidence.shipped.forecast
+        )
     frequency, stability = resample_plan(prepared, trained.ranking, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
@@ -103,12 +120,13 @@ def fit(
                 FORECASTER_FILE: save_forecaster(
                     recipe, data, regions, windows, evidence, intervals
                 ),
+                CONDITIONS_FILE: conditions_csv(conditions),
                 "recipe.toml": dump_recipe(written, folder),
             },
             overwrite=overwrite,
         )
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
-    return FitResult(plan, folder, trained.ranking, regions, curve)
+    return FitResult(plan, folder, trained.ranking, regions, curve, conditions)
 
 
 def _plan(
