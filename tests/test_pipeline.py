@@ -23,7 +23,7 @@ from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
-    *("forecaster.safetensors", "recipe.toml", "conditions.csv"),
+    *("forecaster.safetensors", "recipe.toml", "conditions.csv", "test_errors.csv"),
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),

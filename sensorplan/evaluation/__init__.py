@@ -1,6 +1,7 @@
 """Judging: how good the forecast of every sensor is, on later time that nothing was trained on."""
 
 from sensorplan.evaluation.comparison import (
+    DRAWS_SEED,
     MARGIN,
     Case,
     JudgedErrors,
@@ -8,6 +9,7 @@ from sensorplan.evaluation.comparison import (
     lead_rows,
     method_rows,
     sensor_rows,
+    verdict,
 )
 from sensorplan.evaluation.conditions import condition_rows, weakest_condition
 from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate, widening
@@ -42,6 +44,7 @@ from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 
 __all__ = [
+    "DRAWS_SEED",
     "FEW_APART",
     "LEVELS",
     "MARGIN",
@@ -80,6 +83,7 @@ __all__ = [
     "sensor_rows",
     "ship",
     "train_judge",
+    "verdict",
     "weakest_condition",
     "why_no_limit",
     "widening",

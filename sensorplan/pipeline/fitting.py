@@ -12,7 +12,8 @@ from sensorplan.evaluation import (
 )
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
-from sensorplan.exports.test_stretch import CONDITIONS_FILE, conditions_csv
+from sensorplan.exports.records import records_csv
+from sensorplan.exports.test_stretch import ERRORS_FILE, window_errors_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare
@@ -107,6 +108,7 @@ def fit(
     plan = _plan(recipe, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
     written = _resolved(recipe, windows, prepared.budget)
+    origins = [data.time.labels[step] for step in windows.split.test + windows.split.lookback - 1]
     with stage("write"):
         warnings = write_plan(
             folder,
@@ -120,7 +122,8 @@ def fit(
                 FORECASTER_FILE: save_forecaster(
                     recipe, data, regions, windows, evidence, intervals
                 ),
-                CONDITIONS_FILE: conditions_csv(conditions),
+                "conditions.csv": records_csv(conditions, ConditionRow),
+                ERRORS_FILE: window_errors_csv(origins, evidence.plan, evidence.all_sensors),
                 "recipe.toml": dump_recipe(written, folder),
             },
             overwrite=overwrite,
