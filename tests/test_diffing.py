@@ -14,7 +14,6 @@ from sensorplan.errors import DataError, OutputError
 from sensorplan.exports.test_stretch import read_window_errors
 from sensorplan.metrics import squares_interval
 from sensorplan.pipeline import diff
-from sensorplan.pipeline.diffing import changed_csv
 from sensorplan.plan import Plan
 
 
@@ -197,7 +196,7 @@ def test_sensors_without_a_position(counted, tmp_path):
 def test_the_table_of_changed_sensors(stations, random, tmp_path):
     target = tmp_path / "out.csv"
     found = diff(stations.folder, random.folder, out=target)
-    assert target.read_bytes() == changed_csv(found)
+    assert target.read_bytes() == found.to_csv()
     table = pd.read_csv(target)
     assert list(table) == [
         *("sensor", "kept_in", "rank_a", "rank_b", "importance_a", "importance_b"),

@@ -35,12 +35,11 @@ def diff(
         raise RecipeError("--json and -o - both want stdout; name a file with -o")
     from sensorplan.cli import diff_screen, screen
     from sensorplan.pipeline import diff as run_diff
-    from sensorplan.pipeline.diffing import changed_csv
 
     target = None if output in (None, "-") else Path(str(output))
     difference = run_diff(plan_a, plan_b, out=target, overwrite=overwrite)
     if output == "-":
-        screen.show(changed_csv(difference).decode().rstrip())
+        screen.show(difference.to_csv().decode().rstrip())
         return
     show = diff_screen.diff_json if as_json else diff_screen.diff_lines
     screen.show(show(difference))

@@ -118,7 +118,7 @@ def weakest_condition(rows: Sequence[ConditionRow]) -> ConditionRow | None:
     Clearly: the whole interval lies above 1 and above the ratio of all targets, by more than what
     counts as a tie in a comparison.
     """
-    overall = next(row.rmse_ratio for row in rows if row.condition == ALL)
+    overall = next((row.rmse_ratio for row in rows if row.condition == ALL), np.nan)
     clear = [row for row in rows if row.ci_low > (1 + MARGIN) * max(overall, 1)]
     return max(clear, key=lambda row: row.rmse_ratio, default=None)
 
@@ -142,11 +142,12 @@ def _window_sums(
             valid = batch.valid.view(shape)
             size = sizes.of(starts[done : done + len(batch)]).to(valid.device)
             done += len(batch)
-            sums = [_grouped(valid.double(), size, area)]
-            for forecast in (plan, everything):
+            sums = []
+            for forecast in (everything, plan):
                 error = (forecast(batch) - batch.future).view(shape) * windows.error_scale[:, None]
                 squares = torch.where(valid, error, 0).double() ** 2
-                sums.insert(0, _grouped(squares, size, area))
+                sums.append(_grouped(squares, size, area))
+            sums.append(_grouped(valid.double(), size, area))
             parts.append(torch.stack(sums))
     joined: Floats = torch.cat(parts, 1).cpu().numpy()
     return joined

@@ -107,6 +107,10 @@ class Difference(Record):
     verdict: Change | None
     not_paired: str | None
 
+    def to_csv(self) -> bytes:
+        """The sensors that changed sides, one row each."""
+        return records_csv(self.changed, ChangedSensor, digits=10)
+
 
 def diff(
     plan_a: Path, plan_b: Path, *, out: Path | None = None, overwrite: bool = False
@@ -146,13 +150,8 @@ def diff(
         **_errors((plan_a, plan_b), plans),
     )
     if out is not None:
-        write_file(out, changed_csv(difference), overwrite)
+        write_file(out, difference.to_csv(), overwrite)
     return difference
-
-
-def changed_csv(difference: Difference) -> bytes:
-    """The sensors that changed sides, one row each."""
-    return records_csv(difference.changed, ChangedSensor, digits=10)
 
 
 def _facts(folder: Path, plan: Plan) -> PlanFacts:
