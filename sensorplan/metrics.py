@@ -155,7 +155,22 @@ def value_kept(without: float, plan: float, everything: float) -> float | None:
 def ratio_interval(
     plan: Errors, reference: Errors, block: int, seed: int, draws: int = 1000
 ) -> tuple[float, float]:
-    """95 % interval of RMSE(plan) / RMSE(reference) by a paired moving-block bootstrap.
+    """95 % interval of RMSE(plan) / RMSE(reference), see `squares_interval`.
+
+    Args:
+        plan: Errors of the plan.
+        reference: Errors of the same windows, say with all sensors.
+        block: Windows in a block.
+        seed: Of the draws.
+        draws: Number of resamples.
+    """
+    return squares_interval(plan.by_window.squares, reference.by_window.squares, block, seed, draws)
+
+
+def squares_interval(
+    plan: Floats, reference: Floats, block: int, seed: int, draws: int = 1000
+) -> tuple[float, float]:
+    """95 % interval of a ratio of RMSE by a paired moving-block bootstrap.
 
     Blocks of consecutive windows, the last joined to the first so that each window is drawn as
     often, are drawn for both at once. The interval is that of Student's t around the logarithm of
@@ -163,8 +178,8 @@ def ratio_interval(
     one: few windows that overlap hold few independent ones, and the interval says so.
 
     Args:
-        plan: Errors of the plan.
-        reference: Errors of the same windows, say with all sensors.
+        plan: ``[window]`` sums of squared errors.
+        reference: ``[window]`` the same of other forecasts of the same targets.
         block: Windows in a block: as many as overlap, and more than errors stay alike.
         seed: Of the draws.
         draws: Number of resamples.
@@ -172,18 +187,18 @@ def ratio_interval(
     Source: Künsch 1989, doi 10.1214/aos/1176347265; circular blocks: Politis and Romano 1992;
     Student's t for few blocks: Ibragimov and Müller 2010, doi 10.1198/jbes.2009.08046.
     """
-    windows = len(plan.by_window.squares)
+    windows = len(plan)
     block = max(1, min(block, windows // 2))
     first = np.random.default_rng(seed).integers(0, windows, (draws, -(-windows // block)))
     tiny = np.finfo(float).tiny
     drawn = [
-        np.log(np.maximum(_block_sums(errors.by_window.squares, block)[first].sum(1), tiny))
-        for errors in (plan, reference)
+        np.log(np.maximum(_block_sums(squares, block)[first].sum(1), tiny))
+        for squares in (plan, reference)
     ]
     freedom = max(windows / block - 1, 1)
     deviation = (drawn[0] - drawn[1]).std() / 2 * np.sqrt((freedom + 1) / freedom)
     quantile = student.ppf(0.975, freedom)
-    whole = [np.log(max(errors.by_window.squares.sum(), tiny)) for errors in (plan, reference)]
+    whole = [np.log(max(squares.sum(), tiny)) for squares in (plan, reference)]
     ratio = np.exp((whole[0] - whole[1]) / 2)
     spread = np.exp(quantile * deviation)
     return float(ratio / spread), float(ratio * spread)

@@ -213,6 +213,22 @@ class CurvePoint(Record):
     ci_high: float
 
 
+class ConditionRow(Record):
+    """One row of `conditions.csv`; the interval is that of ``rmse_ratio`` (95 %).
+
+    NaN where there is no ratio, or none to draw from.
+    """
+
+    condition: str
+    value: str
+    targets: int
+    rmse_all: float
+    rmse_plan: float
+    rmse_ratio: float
+    ci_low: float
+    ci_high: float
+
+
 class CurveRecord(Record):
     """What `curve.json` holds: how the points of `curve.csv` were made, and what they say.
 

@@ -133,6 +133,22 @@ def patchify(data: SensorData, patch: tuple[int, int]) -> Regions:
     return Regions(tuple(cell_name(*centre) for centre in positions), members, topology)
 
 
+def on_sphere(positions: Floats) -> Floats:
+    """``[place, 3]`` points on the unit sphere.
+
+    Args:
+        positions: ``[place, 2]`` latitude and longitude in degrees.
+    """
+    latitude, longitude = np.radians(positions.astype(float)).T
+    return np.column_stack(
+        [
+            np.cos(latitude) * np.cos(longitude),
+            np.cos(latitude) * np.sin(longitude),
+            np.sin(latitude),
+        ]
+    )
+
+
 def _cells(geometry: Geometry) -> Ints | None:
     """``[node, 2]`` row and column; None for points."""
     if geometry.rows is None or geometry.columns is None:

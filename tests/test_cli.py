@@ -23,7 +23,7 @@ from sensorplan.errors import (
     TrainingError,
 )
 from sensorplan.exports.maps import MapFormat
-from sensorplan.plan import CurvePoint, DataRecord, Metrics, Plan, Score
+from sensorplan.plan import ConditionRow, CurvePoint, DataRecord, Metrics, Plan, Score
 from sensorplan.recipe.settings import Method
 from sensorplan.sensors import Finding, Source
 from sensorplan.version import __version__
@@ -87,7 +87,23 @@ def make_point(sparsity, method="dynst"):
 
 def make_result(**changes):
     curve = [make_point(0.1), make_point(0.5), make_point(0.5, "random")]
-    return SimpleNamespace(plan=make_plan(**changes), folder=Path("data[/x].plan"), curve=curve)
+    row = ConditionRow(
+        condition="time_of_day",
+        value="night",
+        targets=9,
+        rmse_all=1,
+        rmse_plan=1.09,
+        rmse_ratio=1.09,
+        ci_low=float("nan"),
+        ci_high=1.1,
+    )
+    return SimpleNamespace(
+        plan=make_plan(**changes),
+        folder=Path("data[/x].plan"),
+        curve=curve,
+        conditions=[row],
+        weakest=None,
+    )
 
 
 def make_row(method, sparsity, ratio, **changes):
@@ -294,6 +310,33 @@ def test_fit_says_how_far_its_intervals_held(pipeline, capsys):
     assert "intervals of its forecasts" not in run("fit", "a.nc").stdout
 
 
+@pytest.mark.parametrize(
+    ("condition", "value", "phrase"),
+    [
+        ("season", "DJF", "in DJF"),
+        ("time_of_day", "night", "at night"),
+        ("time_of_day", "evening", "in the evening"),
+        ("day_of_week", "weekend", "on a weekend"),
+        ("lead", "1", "1 step ahead"),
+        ("lead", "12", "12 steps ahead"),
+        ("observed", "high", "where a high value is observed"),
+        ("area-weighted", "", "where sensors count by the area that they stand for"),
+    ],
+)
+def test_fit_says_where_its_plan_loses_most(capsys, condition, value, phrase):
+    result = make_result()
+    changes = {"condition": condition, "value": value, "ci_low": 1.072, "ci_high": 1.113}
+    result.weakest = result.conditions[0].model_copy(update=changes)
+    screen.show(screen.fit_lines(result))
+    said = " ".join(capsys.readouterr().out.split())
+    line = "9.0 % above all sensors (95 % interval 7.2 to 11.3 %; conditions.csv)."
+    assert f"It loses most {phrase}: {line}" in said
+
+
+def test_fit_is_silent_where_its_plan_loses_alike(pipeline):
+    assert "It loses most" not in run("fit", "a.nc").stdout
+
+
 def test_fit_json_is_one_object_on_stdout(pipeline):
     result = run("fit", "a.nc", "--json", "--quiet")
     content = json.loads(result.stdout)
@@ -301,6 +344,8 @@ def test_fit_json_is_one_object_on_stdout(pipeline):
     assert content["folder"] == "data[/x].plan"
     assert content["budget"] == 28
     assert [point["sparsity"] for point in content["curve"]] == [0.1, 0.5, 0.5]
+    assert content["conditions"][0]["value"] == "night"
+    assert content["conditions"][0]["ci_low"] is None
     assert result.stderr.splitlines() == [
         "Warning: gaps: [bold]48 %[/bold] of the values are missing"
     ]

@@ -23,11 +23,11 @@ from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
-    *("forecaster.safetensors", "recipe.toml"),
+    *("forecaster.safetensors", "recipe.toml", "conditions.csv", "test_errors.csv"),
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
-    *("calibrate intervals", "resample the history", "curve", "write"),
+    *("calibrate intervals", "judge by condition", "resample the history", "curve", "write"),
 ]
 
 
@@ -163,6 +163,25 @@ def test_the_files_agree(fitted):
     ]
     assert [float(row["sparsity"]) for row in curve] == [k / 10 for k in range(1, 10)]
     assert [int(row["budget"]) for row in curve] == [p.budget for p in result.curve]
+
+
+def test_the_conditions_agree_with_the_scores(fitted):
+    result, _, _ = fitted
+    rows = rows_of(result.folder / "conditions.csv")
+    assert list(rows[0]) == [
+        *("condition", "value", "targets", "rmse_all", "rmse_plan", "rmse_ratio"),
+        *("ci_low", "ci_high"),
+    ]
+    assert [row["condition"] for row in rows] == [
+        *("all", *["time_of_day"] * 4, *["lead"] * 2, *["observed"] * 3, "area-weighted")
+    ]
+    metrics = result.plan.metrics
+    assert float(rows[0]["rmse_plan"]) == pytest.approx(metrics.plan.rmse, rel=1e-4)
+    assert float(rows[0]["rmse_all"]) == pytest.approx(metrics.all_sensors.rmse, rel=1e-4)
+    assert float(rows[0]["rmse_ratio"]) == pytest.approx(metrics.rmse_ratio, rel=1e-4)
+    for condition in ("time_of_day", "lead", "observed"):
+        targets = [int(row["targets"]) for row in rows if row["condition"] == condition]
+        assert sum(targets) == int(rows[0]["targets"])
 
 
 def test_the_saved_forecaster_needs_the_kept_sensors_alone(fitted):

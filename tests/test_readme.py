@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from test_cli import make_comparison_result, make_result
 from test_cli_curve import make_curve_result
+from test_cli_diff import make_difference
 from test_cli_forecast import make_evaluation, make_forecast_result
 from test_export_model import make_exported
 from typer.main import get_command
@@ -33,6 +34,7 @@ def without_training(monkeypatch):
     stub.fit = lambda recipe, **options: make_result()
     stub.compare = lambda recipe, **options: make_comparison_result()
     stub.draw_curve = lambda recipe, **options: make_curve_result()
+    stub.diff = lambda plan_a, plan_b, **options: make_difference()
     stub.forecast = lambda plan, data, **options: make_forecast_result()
     stub.evaluate = lambda plan, data, **options: make_evaluation()
     stub.export_model = lambda plan, **options: make_exported()

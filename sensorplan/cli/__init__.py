@@ -7,6 +7,7 @@ loaded inside the commands, so that ``--help`` answers at once.
 from sensorplan.cli import (  # each registers its command
     compare,
     curve,
+    diff,
     evaluate,
     export_map,
     export_model,
@@ -20,6 +21,7 @@ __all__ = [
     "app",
     "compare",
     "curve",
+    "diff",
     "evaluate",
     "export_map",
     "export_model",

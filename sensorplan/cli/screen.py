@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sensorplan.cli.condition_screen import weakest_line
 from sensorplan.cli.streams import to_stderr, writing_stdout
 from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
 
@@ -40,11 +41,12 @@ def show_warnings(warnings: Sequence[str]) -> None:
 
 
 def fit_json(result: "FitResult") -> str:
-    """The plan as in `plan.json`, with the folder and the curve."""
+    """The plan as in `plan.json`, with the folder, the curve and the conditions."""
     content = {
         **json.loads(result.plan.to_json()),
         "folder": str(result.folder),
         "curve": [json.loads(point.model_dump_json()) for point in result.curve],
+        "conditions": [json.loads(row.model_dump_json()) for row in result.conditions],
     }
     return json.dumps(content, indent=2)
 
@@ -55,6 +57,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
     curve = [point for point in result.curve if point.method == plan.method]
     parts: list[RenderableType] = [
         Text(verdict(plan)),
+        *weakest_line(result.weakest),
         *_contest(plan),
         "",
         _scores(plan),

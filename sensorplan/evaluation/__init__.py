@@ -1,6 +1,7 @@
 """Judging: how good the forecast of every sensor is, on later time that nothing was trained on."""
 
 from sensorplan.evaluation.comparison import (
+    DRAWS_SEED,
     MARGIN,
     Case,
     JudgedErrors,
@@ -8,7 +9,9 @@ from sensorplan.evaluation.comparison import (
     lead_rows,
     method_rows,
     sensor_rows,
+    verdict,
 )
+from sensorplan.evaluation.conditions import condition_rows, weakest_condition
 from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate, widening
 from sensorplan.evaluation.coverage import Coverage, interval_coverage
 from sensorplan.evaluation.curve import (
@@ -41,6 +44,7 @@ from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 
 __all__ = [
+    "DRAWS_SEED",
     "FEW_APART",
     "LEVELS",
     "MARGIN",
@@ -57,6 +61,7 @@ __all__ = [
     "calibrate",
     "climatology_errors",
     "compact_forecast",
+    "condition_rows",
     "find_knee",
     "forecast_errors",
     "forecaster_warnings",
@@ -78,6 +83,8 @@ __all__ = [
     "sensor_rows",
     "ship",
     "train_judge",
+    "verdict",
+    "weakest_condition",
     "why_no_limit",
     "widening",
 ]

@@ -33,6 +33,8 @@ class Evidence:
         mask: ``[region]`` the plan.
         metrics: The scores.
         all_sensors: Test errors from all sensors, the reference of every ratio.
+        plan: Test errors of the plan.
+        whole: The forecaster from all regions.
         shipped: The forecaster of the plan, from the kept regions alone.
         warnings: Plain sentences.
     """
@@ -40,6 +42,8 @@ class Evidence:
     mask: Bools
     metrics: Metrics
     all_sensors: Errors
+    plan: Errors
+    whole: Shipped
     shipped: Shipped
     warnings: tuple[str, ...]
 
@@ -74,7 +78,7 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
     )
     warnings = _warnings(metrics, oscillation, windows.split)
-    return Evidence(mask, metrics, everything, shipped, tuple(warnings))
+    return Evidence(mask, metrics, everything, plan, whole, shipped, tuple(warnings))
 
 
 def _linear_errors(windows: Windows, shipped: Shipped) -> Errors | None:

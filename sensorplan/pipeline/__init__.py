@@ -2,6 +2,7 @@
 
 from sensorplan.pipeline.comparing import ComparisonResult, compare
 from sensorplan.pipeline.curving import CurveResult, draw_curve
+from sensorplan.pipeline.diffing import Difference, diff
 from sensorplan.pipeline.exporting import ExportedModel, export_model
 from sensorplan.pipeline.fitting import FitResult, fit
 from sensorplan.pipeline.forecasting import ForecastResult, forecast
@@ -12,6 +13,7 @@ from sensorplan.pipeline.scoring import Evaluation, evaluate
 __all__ = [
     "ComparisonResult",
     "CurveResult",
+    "Difference",
     "Evaluation",
     "ExportedModel",
     "FitResult",
@@ -19,6 +21,7 @@ __all__ = [
     "Inspection",
     "Progress",
     "compare",
+    "diff",
     "draw_curve",
     "evaluate",
     "export_model",

@@ -5,9 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sensorplan.constraints import free_rules
-from sensorplan.evaluation import Evidence, accuracy_curve
+from sensorplan.evaluation import (
+    Evidence,
+    accuracy_curve,
+    condition_rows,
+    weakest_condition,
+)
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
+from sensorplan.exports.records import records_csv
+from sensorplan.exports.test_stretch import ERRORS_FILE, window_errors_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
@@ -15,7 +22,7 @@ from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import CurvePoint, ForecasterRecord, Plan, Ranking
+from sensorplan.plan import ConditionRow, CurvePoint, ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
@@ -33,6 +40,7 @@ class FitResult:
         ranking: The order of the regions.
         regions: The regions.
         curve: Points of accuracy against sparsity.
+        conditions: Errors by season, hour, lead and size of value.
     """
 
     plan: Plan
@@ -40,6 +48,12 @@ class FitResult:
     ranking: Ranking
     regions: Regions
     curve: list[CurvePoint]
+    conditions: list[ConditionRow]
+
+    @property
+    def weakest(self) -> ConditionRow | None:
+        """Where the plan clearly loses more than it does overall, if anywhere."""
+        return weakest_condition(self.conditions)
 
 
 def fit(
@@ -71,6 +85,10 @@ def fit(
     data, regions, trainer = prepared.data, prepared.regions, prepared.trainer
     trained, evidence = plan_sensors(prepared, recipe, stage)
     intervals, coverage = calibrate_intervals(trainer.windows, evidence, stage)
+    with stage("judge by condition"):
+        conditions = condition_rows(
+            trainer.windows, data, regions, evidence.whole.forecast, evidence.shipped.forecast
+        )
     frequency, stability = resample_plan(prepared, trained.mask, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
         curve = accuracy_curve(
@@ -96,6 +114,7 @@ def fit(
     }
     plan = _plan(written, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
+    origins = [data.time.labels[step] for step in windows.split.test + windows.split.lookback - 1]
     with stage("write"):
         warnings = write_plan(
             folder,
@@ -109,12 +128,14 @@ def fit(
                 FORECASTER_FILE: save_forecaster(
                     recipe, data, regions, windows, evidence, intervals
                 ),
+                "conditions.csv": records_csv(conditions, ConditionRow),
+                ERRORS_FILE: window_errors_csv(origins, evidence.plan, evidence.all_sensors),
                 "recipe.toml": dump_recipe(written, folder),
             },
             overwrite=overwrite,
         )
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
-    return FitResult(plan, folder, trained.ranking, regions, curve)
+    return FitResult(plan, folder, trained.ranking, regions, curve, conditions)
 
 
 def _plan(

@@ -12,6 +12,7 @@ import numpy as np
 
 from sensorplan.errors import DataError
 from sensorplan.plan import Ranking
+from sensorplan.regions import on_sphere
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Windows
 
@@ -71,16 +72,7 @@ class History:
         """
         if self.positions is None or not self.placed:
             raise DataError(f"--method {method} needs positions of the sensors; the data has none")
-        if not self.geographic:
-            return self.positions
-        latitude, longitude = np.radians(self.positions.astype(float)).T
-        return np.column_stack(
-            [
-                np.cos(latitude) * np.cos(longitude),
-                np.cos(latitude) * np.sin(longitude),
-                np.sin(latitude),
-            ]
-        )
+        return on_sphere(self.positions) if self.geographic else self.positions
 
 
 Ranker = Callable[[History], Ranking]

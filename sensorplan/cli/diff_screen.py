@@ -1,0 +1,99 @@
+"""What `diff` prints: a few lines and tables, or one JSON object."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sensorplan.cli.screen import number, table_of, whole
+
+if TYPE_CHECKING:
+    from sensorplan.pipeline import Difference
+    from sensorplan.pipeline.diffing import ChangedSensor
+
+MOST_ROWS, MOST_NAMES = 20, 5
+
+
+def diff_json(difference: "Difference") -> str:
+    """The difference as one object."""
+    return difference.model_dump_json(indent=2)
+
+
+def diff_lines(difference: "Difference") -> RenderableType:
+    """Both plans, which is better, and the sensors that changed sides."""
+    a, b, changed = difference.a, difference.b, difference.changed
+    only = len([sensor for sensor in changed if sensor.kept_in == "A"])
+    common = difference.kept_in_both + difference.dropped_in_both + len(changed)
+    sides = (
+        f"Of {common} sensors in both, {difference.kept_in_both} are kept by both and "
+        f"{difference.dropped_in_both} by neither; {only} by A only, {len(changed) - only} by B "
+        "only."
+    )
+    parts: list[RenderableType] = [whole(f"A: {a.folder}"), whole(f"B: {b.folder}"), ""]
+    parts += [_plans(difference), "", Text(_errors(difference)), Text(sides)]
+    for name, names in (("A", difference.only_in_a), ("B", difference.only_in_b)):
+        if names:
+            parts.append(Text(f"In {name} only: {_listed(names)}."))
+    if changed:
+        parts += ["", _table(changed[:MOST_ROWS])]
+    if len(changed) > MOST_ROWS:
+        parts.append(Text(f"and {len(changed) - MOST_ROWS} more; -o FILE writes all"))
+    return Group(*parts)
+
+
+def _plans(difference: "Difference") -> Table:
+    table = table_of("plan", "method", "kept", "of", "RMSE", "RMSE / all sensors")
+    for name, plan in (("A", difference.a), ("B", difference.b)):
+        rmse = f"{number(plan.rmse)} {plan.unit}".strip()
+        table.add_row(
+            name, plan.method, str(plan.budget), str(plan.regions), rmse, f"{plan.rmse_ratio:.3f}"
+        )
+    return table
+
+
+def _errors(difference: "Difference") -> str:
+    if difference.not_paired:
+        return f"Errors cannot be compared in pairs: {difference.not_paired}."
+    if difference.rmse_ratio is None:
+        return "Errors cannot be compared: A makes none."
+    said = {"better": "B is better", "worse": "B is worse", "tie": "A tie"}
+    return (
+        f"{said[difference.verdict or 'tie']}: its RMSE is {difference.rmse_ratio:.3f} times that "
+        f"of A (95 % interval {difference.ci_low:.3f} to {difference.ci_high:.3f}; "
+        f"{difference.windows} test windows, in pairs)."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _table(changed: Sequence["ChangedSensor"]) -> Table:
+    columns = ["kept by", "rank A / B", "importance A / B", "keep_frequency A / B"]
+    placed = any(_position(sensor) for sensor in changed)
+    table = table_of("sensor", *columns, *(["position"] if placed else []))
+    for sensor in changed:
+        table.add_row(
+            sensor.sensor,
+            sensor.kept_in,
+            f"{sensor.rank_a} / {sensor.rank_b}",
+            f"{sensor.importance_a:.3f} / {sensor.importance_b:.3f}",
+            f"{_share(sensor.keep_frequency_a)} / {_share(sensor.keep_frequency_b)}",
+            *([_position(sensor)] if placed else []),
+        )
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
+
+
+def _position(sensor: "ChangedSensor") -> str:
+    """Latitude and longitude, or y and x; empty without."""
+    for pair in ((sensor.latitude, sensor.longitude), (sensor.y, sensor.x)):
+        if pair[0] is not None and pair[1] is not None:
+            return f"{pair[0]:.4f}, {pair[1]:.4f}"
+    return ""
