@@ -78,10 +78,13 @@ class Trainer:
     def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
         """Mean squared error over valid targets, each region by its weight."""
         forecast = self.forecaster(batch.history, batch.seen, batch.calendar, gate, targets)
-        future, valid, weight = batch.future, batch.valid, self._weight
+        future, valid, weight, further = batch.future, batch.valid, self._weight, batch.weight
         if targets is not None:
             future, valid, weight = future[:, targets], valid[:, targets], weight[targets]
+            further = None if further is None else further[:, targets]
         weight = weight * valid
+        if further is not None:
+            weight = weight * further
         squares: Tensor = (forecast - future) ** 2 * weight
         return squares.sum() / weight.sum().clamp(min=1e-6)
 

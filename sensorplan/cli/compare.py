@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sensorplan.cli import constraint_options as obey
 from sensorplan.cli import options
 from sensorplan.cli.app import app
 from sensorplan.cli.streams import StageReport
@@ -67,18 +68,19 @@ def compare(
     lookback: options.Lookback = None,
     horizon: options.Horizon = None,
     patch: options.Patch = None,
-    sites: options.Sites = None,
-    only_listed: options.OnlyListed = False,
-    require: options.Require = None,
-    exclude: options.Exclude = None,
-    exclude_area: options.ExcludeArea = None,
-    min_distance: options.MinDistance = None,
-    cover: options.Cover = None,
-    cover_points: options.CoverPoints = None,
-    max_cost: options.MaxCost = None,
-    per_group: options.PerGroup = None,
+    sites: obey.Sites = None,
+    only_listed: obey.OnlyListed = False,
+    require: obey.Require = None,
+    exclude: obey.Exclude = None,
+    exclude_area: obey.ExcludeArea = None,
+    min_distance: obey.MinDistance = None,
+    cover: obey.Cover = None,
+    cover_points: obey.CoverPoints = None,
+    max_cost: obey.MaxCost = None,
+    per_group: obey.PerGroup = None,
     backbone: options.Backbone = None,
     backbone_option: options.BackboneOption = None,
+    weight: options.Weight = None,
     seed: options.Seed = None,
     device: options.Device = None,
     out: Folder = None,
@@ -97,7 +99,7 @@ def compare(
         backbone_option,
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
-        constraints=options.constraint_section(
+        constraints=obey.constraint_section(
             sites,
             only_listed,
             require,
@@ -109,7 +111,7 @@ def compare(
             max_cost,
             per_group,
         ),
-        training={"backbone": backbone},
+        training={"backbone": backbone, "weight": weight},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import compare_screen, screen

@@ -40,6 +40,7 @@ def curve(
     patch: options.Patch = None,
     backbone: options.Backbone = None,
     backbone_option: options.BackboneOption = None,
+    weight: options.Weight = None,
     seed: options.Seed = None,
     device: options.Device = None,
     out: Folder = None,
@@ -60,7 +61,7 @@ def curve(
         backbone_option,
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
-        training={"backbone": backbone},
+        training={"backbone": backbone, "weight": weight},
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import curve_screen, screen

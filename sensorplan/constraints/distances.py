@@ -4,6 +4,7 @@ import numpy as np
 from pyproj import Geod
 from scipy.spatial import KDTree
 
+from sensorplan.regions import on_sphere
 from sensorplan.sensors import Floats, Ints
 
 SMALLEST_RADIUS = 6_335_000.0  # m, of curvature of the earth; a larger angle loses no pair
@@ -43,15 +44,3 @@ def _pairs(points: Floats, others: Floats, radius: float) -> Ints:
     found = KDTree(points).sparse_distance_matrix(KDTree(others), radius, output_type="ndarray")
     pairs = np.column_stack([found["i"], found["j"]])
     return pairs[np.lexsort(pairs.T[::-1])]
-
-
-def on_sphere(positions: Floats) -> Floats:
-    """``[position, 3]`` on the unit sphere."""
-    latitude, longitude = np.radians(positions.astype(float)).T
-    return np.column_stack(
-        [
-            np.cos(latitude) * np.cos(longitude),
-            np.cos(latitude) * np.sin(longitude),
-            np.sin(latitude),
-        ]
-    )

@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 
-from sensorplan.constraints.distances import lengths, on_sphere
+from sensorplan.constraints.distances import lengths
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.reading.notes import listed
 from sensorplan.reading.sites import Sites
-from sensorplan.regions import Regions
+from sensorplan.regions import Regions, on_sphere
 from sensorplan.sensors import Geometry, Ints, SensorData
 
 

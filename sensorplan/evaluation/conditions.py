@@ -12,19 +12,18 @@ from torch import Tensor
 
 from sensorplan.evaluation.areas import node_areas
 from sensorplan.evaluation.comparison import DRAWS_SEED, MARGIN
-from sensorplan.evaluation.forecasts import BATCH_VALUES, Forecast, batches
+from sensorplan.evaluation.forecasts import Forecast, batches
 from sensorplan.metrics import squares_interval
 from sensorplan.plan import ConditionRow
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, Ints, SensorData, TimeAxis
-from sensorplan.windows import Windows
+from sensorplan.windows import Windows, tail_limits
 
 ALL, AREA = "all", "area-weighted"
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 HOURS = ("night", "morning", "afternoon", "evening")  # six hours each, from midnight on
 DAYS = ("weekday", "weekend")
 OBSERVED = ("low", "middle", "high")
-TAILS = (0.05, 0.95)  # low is what lies under the first quantile of training, high over the second
 DAY, SEASON = 86400.0, 100 * 86400.0  # longest step that has a weekday; a season
 
 
@@ -166,13 +165,8 @@ class _Sizes:
 
     def __init__(self, windows: Windows, data: SensorData, regions: Regions) -> None:
         self._split, self._values, self._regions = windows.split, data.values, regions
-        training = data.values[: windows.split.bounds[0]]
-        size = max(1, BATCH_VALUES // training[:, 0].size)  # of nodes at once
-        limits = [
-            quantiles(training[:, first : first + size], TAILS)
-            for first in range(0, training.shape[1], size)
-        ]
-        self._low, self._high = regions.gather(np.concatenate(limits, axis=1))
+        limits = tail_limits(data.values[: windows.split.bounds[0]])
+        self._low, self._high = regions.gather(limits)
 
     def of(self, starts: Ints) -> Tensor:
         """``[window, region, lead, channel]`` the place in `OBSERVED` of each target."""
@@ -182,29 +176,6 @@ class _Sizes:
         places = (1 + (values > self._high) - (values < self._low)).astype(np.int8)
         by_window = places.reshape(*steps.shape, *places.shape[1:])
         return torch.from_numpy(by_window).transpose(1, 2)
-
-
-def quantiles(values: Floats, shares: Sequence[float]) -> Floats:
-    """Quantiles over time of what was observed; between two values in proportion.
-
-    Args:
-        values: ``[time, ...]``, NaN where missing.
-        shares: Of the values that lie below.
-
-    Returns:
-        ``[share, ...]``; NaN where nothing was observed.
-    """
-    ordered = np.sort(values, axis=0)  # NaN comes last
-    last = np.maximum(np.isfinite(values).sum(0) - 1, 0)
-    found = []
-    for share in shares:
-        below = (share * last).astype(int)
-        first, second = (
-            np.take_along_axis(ordered, place[None], 0)[0].astype(float)
-            for place in (below, np.minimum(below + 1, last))
-        )
-        found.append(first + (share * last - below) * (second - first))
-    return np.stack(found)
 
 
 def _slot_areas(windows: Windows, data: SensorData, regions: Regions) -> Tensor:

@@ -106,6 +106,8 @@ def _best_share(windows: Windows, mask: Bools, network: Compact, linear: Compact
             base = first(batch)
             change = second(batch) - base
             weights = weight * batch.valid
+            if batch.weight is not None:
+                weights = weights * batch.weight
             along += (weights * change * (batch.future - base)).sum((0, 1))
             across += (weights * change**2).sum((0, 1))
     return (along / across.clamp(min=1e-12)).clamp(0, 1)

@@ -28,6 +28,7 @@ from sensorplan.pipeline.planning import (
     train_planner,
 )
 from sensorplan.pipeline.recording import Progress, Stages, unobserved
+from sensorplan.pipeline.weighing import weigh
 from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANDOM, best_of, make_history
 from sensorplan.recipe import Recipe, WindowSettings
@@ -102,6 +103,7 @@ def judge_fold(fold: Fold, progress: Progress) -> Judged:
     stage = Stages(progress)
     with stage(f"{fold.label}: windows"):
         windows = make_windows(fold.data, fold.regions, fold.window, fold.device)
+        windows = weigh(fold.recipe.training.weight, windows, fold.data, fold.regions)
     with stage(f"{fold.label}: rank by baselines"):
         rankings, left_out = _rank(fold, windows)
     everything = np.ones(windows.regions, bool)

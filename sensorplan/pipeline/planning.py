@@ -12,6 +12,7 @@ from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import Evidence, gather_evidence
 from sensorplan.pipeline.preparing import read_regions, state_rules
+from sensorplan.pipeline.weighing import weigh
 from sensorplan.plan import ConstraintCheck, Ranking
 from sensorplan.rankers import (
     OWN,
@@ -83,6 +84,7 @@ def prepare(
         data, regions = read_regions(recipe)
         constraints, rules, notes = state_rules(recipe, data, regions)
         windows = make_windows(data, regions, recipe.window, device)
+        windows = weigh(recipe.training.weight, windows, data, regions)
     with stage("rank by baselines", 1):
         history = make_history(windows, seed=recipe.run.seed)
         rankings = rank(history) if rank else _rank_by_baselines(recipe.mask.method, history)

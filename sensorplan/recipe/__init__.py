@@ -2,6 +2,7 @@
 
 from sensorplan.recipe.files import dump_recipe, load_recipe, override
 from sensorplan.recipe.settings import (
+    WEIGHTS,
     ConstraintSettings,
     DataSettings,
     MaskSettings,
@@ -12,6 +13,7 @@ from sensorplan.recipe.settings import (
 )
 
 __all__ = [
+    "WEIGHTS",
     "ConstraintSettings",
     "DataSettings",
     "MaskSettings",

@@ -16,7 +16,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from sensorplan.errors import RecipeError
-from sensorplan.recipe.settings import Recipe, Section
+from sensorplan.recipe.settings import WEIGHTS, Recipe, Section
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -106,8 +106,13 @@ def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
             for name in ("require", "exclude")
         },
     }
+    weight = recipe.training.weight
+    training = recipe.training.model_copy(
+        update={"weight": weight if weight in (None, *WEIGHTS) else move(weight)}
+    )
     return recipe.model_copy(
         update={
+            "training": training,
             "data": data.model_copy(update=moved),
             "constraints": constraints.model_copy(update=beside),
         }

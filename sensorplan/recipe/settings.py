@@ -157,12 +157,17 @@ class ConstraintSettings(Section):
     per_group: Texts = ()
 
 
+WEIGHTS = ("extremes", "area")  # any other is a file
+
+
 class TrainingSettings(Section):
     """How the forecaster is trained.
 
     Attributes:
         backbone: Architecture of the forecaster (docs/backbones.md).
         options: Its own settings.
+        weight: What the loss cares for: ``extremes`` (the tails of each series), ``area`` (what
+            each sensor stands for), or a table of ``id,weight``; None: all alike.
         steps: Training steps under random masks.
         fine_tune: Training steps on the final mask, and as many on all sensors.
         batch_size: Windows in a step; None: 32, fewer over 1,024 regions.
@@ -172,6 +177,7 @@ class TrainingSettings(Section):
 
     backbone: str = "mixer"
     options: dict[str, bool | int | float | str] = {}
+    weight: str | None = None
     steps: Annotated[int, Field(ge=1)] = 400
     fine_tune: Annotated[int, Field(ge=0)] = 100
     batch_size: Annotated[int, Field(ge=1)] | None = None

@@ -9,6 +9,8 @@ from sensorplan.windows.folds import rolling_origins
 from sensorplan.windows.later import later_windows
 from sensorplan.windows.split import Split, split_record, split_windows, step_default
 from sensorplan.windows.streams import Batch, Windows, make_windows
+from sensorplan.windows.tails import tail_limits
+from sensorplan.windows.weighting import weigh_extremes, weigh_regions
 
 __all__ = [
     "CYCLES",
@@ -22,4 +24,7 @@ __all__ = [
     "split_record",
     "split_windows",
     "step_default",
+    "tail_limits",
+    "weigh_extremes",
+    "weigh_regions",
 ]

@@ -27,6 +27,8 @@ class Batch:
         calendar: ``[batch, feature]`` calendar features in the middle of the horizon.
         future: ``[batch, region, horizon * channel]`` standardised anomalies, 0 where missing.
         valid: ``[batch, region, horizon * channel]`` True where the future was observed.
+        weight: ``[batch, region, horizon * channel]`` weight of each target in the loss; None: all
+            alike.
     """
 
     history: Tensor
@@ -34,6 +36,7 @@ class Batch:
     calendar: Tensor
     future: Tensor
     valid: Tensor
+    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.history)
@@ -57,6 +60,8 @@ class Windows:
         harmonics: Of each cycle in `calendar`, see `choose_harmonics`.
         loss_weight: ``[region, channel]`` weight of a squared standardised error, mean near 1.
         topology: Where the regions are.
+        region_weight: ``[region]`` weights that `loss_weight` holds; None: all alike.
+        value_weight: ``[time, region, channel]`` further weight of each value; None: all alike.
     """
 
     split: Split
@@ -71,6 +76,8 @@ class Windows:
     harmonics: Mapping[str, int]
     loss_weight: Tensor
     topology: Topology
+    region_weight: Tensor | None = None
+    value_weight: Tensor | None = None
 
     @property
     def regions(self) -> int:
@@ -94,6 +101,7 @@ class Windows:
             self.calendar[first[:, 0] + lookback + horizon // 2],
             _stream_morph(self.anomalies[ahead]),
             _stream_morph(self.valid[ahead]),
+            None if self.value_weight is None else _stream_morph(self.value_weight[ahead]),
         )
 
     def scaling(self) -> dict[str, Tensor]:

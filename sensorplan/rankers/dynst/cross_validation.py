@@ -5,11 +5,12 @@ of the history and judged on the fourth, each in turn, errs in other ways.
 """
 
 import numpy as np
+import torch
 from scipy.linalg import eigh
 
 from sensorplan.linear import lag_features
 from sensorplan.sensors import Bools, Floats, Ints
-from sensorplan.windows import Windows
+from sensorplan.windows import Batch, Windows
 
 BLOCKS = 4
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -40,6 +41,7 @@ class CrossValidation:
         future = batch.future.view(by_lead)[:, :, ends] * windows.error_scale[:, None]
         self._targets = future.reshape(count, -1).cpu().numpy()  # [window, target]
         self._valid = batch.valid.view(by_lead)[:, :, ends].reshape(count, -1).cpu().numpy()
+        self._weight = self._weight_of(windows, batch, ends)
         reach = split.lookback + split.horizon
         self._blocks = [
             (block, np.flatnonzero(_steps_outside(starts, starts[block]) >= reach))
@@ -47,11 +49,22 @@ class CrossValidation:
         ]
 
     def loss(self, mask: Bools) -> float:
-        """Mean squared error over the valid targets, at the best penalty."""
+        """Mean squared error over the valid targets by their weights, at the best penalty."""
         inputs = self._features[:, :, mask].reshape(len(self._features), -1)
         inputs = inputs[:, np.ptp(inputs, axis=0) > 0]
         errors = sum(self._errors(inputs, block, fitted) for block, fitted in self._blocks)
-        return float(np.min(errors)) / max(int(self._valid.sum()), 1)
+        count = self._valid if self._weight is None else self._weight[self._valid]
+        return float(np.min(errors)) / max(float(count.sum()), 1e-12)
+
+    def _weight_of(self, windows: Windows, batch: Batch, ends: list[int]) -> Floats | None:
+        """``[window, target]`` weights in the loss; None where all count alike."""
+        if windows.region_weight is None and batch.weight is None:
+            return None
+        weight = torch.ones_like(batch.future) if batch.weight is None else batch.weight
+        if windows.region_weight is not None:
+            weight = weight * windows.region_weight[:, None]
+        by_lead = weight.view(len(batch), windows.regions, windows.split.horizon, windows.channels)
+        return np.asarray(by_lead[:, :, ends].reshape(len(batch), -1).cpu().numpy())
 
     def _errors(self, inputs: Floats, block: Ints, fitted: Ints) -> Floats:
         """``[penalty]`` sum of squared errors in a block, from a fit on other windows."""
@@ -64,7 +77,10 @@ class CrossValidation:
         for number, penalty in enumerate(PENALTIES):
             weights, level = _fit(scores, strength + penalty, targets, valid)
             error = judged @ weights + level - self._targets[block]
-            errors[number] = np.square(error)[self._valid[block]].sum()
+            squares = np.square(error)
+            if self._weight is not None:
+                squares *= self._weight[block]
+            errors[number] = squares[self._valid[block]].sum()
         return errors
 
 
