@@ -86,6 +86,30 @@ class Stability(Record):
     mean_kept: float
 
 
+class PhaseRecord(Record):
+    """One step in which sensors are switched off.
+
+    Attributes:
+        sparsity: Share of the regions that is off then.
+        budget: Number of regions kept.
+        switched_off: Names of the regions that go in this phase.
+        rmse: Of the forecast from what is left, by the forecaster that judges all phases.
+        mae: The same.
+        rmse_ratio: RMSE / RMSE from all sensors.
+        ci_low: Of its 95 % interval.
+        ci_high: Of its 95 % interval.
+    """
+
+    sparsity: float
+    budget: int
+    switched_off: tuple[str, ...]
+    rmse: float
+    mae: float
+    rmse_ratio: float
+    ci_low: float
+    ci_high: float
+
+
 class ConstraintCheck(Record):
     """One constraint, checked again on the plan as it is written.
 
@@ -129,6 +153,7 @@ class Plan(Record):
         stability: Over resampled histories; None in older plans.
         constraints: Every constraint, checked again on the plan; none where nothing was asked but
             a number of sensors, nor in older plans.
+        phases: The steps to it; none where it is made at once.
         interval_coverage: Share of the observed values of the test stretch that lie in the
             forecaster's intervals, by level (``"0.9"``); none in older plans.
         settings: Every setting of the run, as its recipe.
@@ -148,6 +173,7 @@ class Plan(Record):
     forecaster: ForecasterRecord | None = None
     stability: Stability | None = None
     constraints: tuple[ConstraintCheck, ...] = ()
+    phases: tuple[PhaseRecord, ...] = ()
     interval_coverage: dict[str, float] = {}
     metrics: Metrics
     warnings: tuple[str, ...]

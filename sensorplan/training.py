@@ -41,13 +41,18 @@ class Trainer:
         forecaster: The backbone.
         theta: ``[region]`` weight of each mask entry, starts at 1.
         batch_size: Windows in a step.
+        failing: Share of the kept regions that fails, at random in each window, whenever a mask is
+            judged or fine-tuned; 0 unless a plan is to bear failures.
         rate: Peak learning rate of the first training.
         late_rate: That of all later ones: a third.
     """
 
-    def __init__(self, windows: Windows, settings: TrainingSettings, seed: int) -> None:
+    def __init__(
+        self, windows: Windows, settings: TrainingSettings, seed: int, failing: float = 0.0
+    ) -> None:
         self.windows = windows
         self.settings = settings
+        self.failing = failing
         self.rng = np.random.default_rng(seed)
         self.device = windows.anomalies.device
         training = windows.split.bounds[0]
@@ -180,8 +185,22 @@ class Trainer:
         return self._loss(masks, self._validation_sample())
 
     def mask_loss(self, mask: Bools, starts: Ints) -> float:
-        """Loss of one mask ``[region]`` on some windows."""
-        return self._loss(self.mask_tensor(mask), starts)
+        """Loss of one mask ``[region]`` on some windows; the same regions fail for every mask."""
+        if not self.failing:
+            return self._loss(self.mask_tensor(mask), starts)
+        rng = np.random.default_rng(0)
+        return self._loss(self.mask_tensor(mask & self._works(rng, len(starts))), starts)
+
+    def failing_masks(self, mask: Bools) -> GateSampler:
+        """Masks of a step: one mask, of which the failing share is out in each window."""
+        fixed = self.mask_tensor(mask)
+        if not self.failing:
+            return lambda batch: fixed.expand(batch, -1)
+        return lambda batch: fixed * self.mask_tensor(self._works(self.rng, batch))
+
+    def _works(self, rng: np.random.Generator, windows: int) -> Bools:
+        """``[window, region]`` False where it fails."""
+        return np.asarray(rng.random((windows, self.windows.regions)) >= self.failing)
 
     def _loss(self, masks: Tensor, starts: Ints) -> float:
         targets = self._fixed_targets()

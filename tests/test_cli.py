@@ -482,7 +482,8 @@ def test_data_on_the_command_line_takes_the_place_of_the_recipes(pipeline, tmp_p
         ),
         (
             ["a.nc", "--budget", "3", "--sparsity", "0.5"],
-            "--sparsity 0.5 --budget 3; give only one of sparsity, budget, add and max_loss",
+            "--sparsity 0.5 --budget 3; "
+            "give only one of sparsity, budget, add, max_loss and phases",
         ),
         (["a.nc", "--patch", "4"], "--patch 4; expected ROWSxCOLUMNS, say 4x4"),
         (["a.nc", "--select", "500"], "--select 500; expected DIM=VALUE, say level=500"),

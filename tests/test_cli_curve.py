@@ -193,7 +193,7 @@ def test_a_loss_and_a_size_are_too_much(pipeline, other):
     assert result.exit_code == 2
     assert result.stderr == (
         f"Error: {' '.join(other)} --max-loss 0.05; "
-        "give only one of sparsity, budget, add and max_loss\n"
+        "give only one of sparsity, budget, add, max_loss and phases\n"
     )
 
 

@@ -106,7 +106,7 @@ def test_paths_count_from_the_folder_of_the_recipe(write):
         ("mask = 3", "heat.toml mask = 3; expected a section [mask]"),
         (
             "[mask]\nsparsity = 0.4\nbudget = 4",
-            "heat.toml [mask] give only one of sparsity, budget, add and max_loss",
+            "heat.toml [mask] give only one of sparsity, budget, add, max_loss and phases",
         ),
         (
             "[runs]\nseed = 1",
@@ -209,7 +209,8 @@ def test_override_replaces_and_keeps_the_rest():
         (
             "mask",
             {"sparsity": 0.5, "budget": 4},
-            "--sparsity 0.5 --budget 4; give only one of sparsity, budget, add and max_loss",
+            "--sparsity 0.5 --budget 4; "
+            "give only one of sparsity, budget, add, max_loss and phases",
         ),
     ],
 )

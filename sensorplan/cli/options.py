@@ -48,6 +48,19 @@ MaxLoss = Annotated[
         help="Switch as many off as lose no more than this share of the accuracy, say 5%.",
     ),
 ]
+Phases = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        help="Switch off in steps, each keeping what the next keeps: say 0.2,0.4,0.6.",
+    ),
+]
+Robust = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE", help="Plan for the failure of so many of the kept sensors, say 10%."
+    ),
+]
 Method = Annotated[
     str | None,
     typer.Option(
@@ -119,7 +132,13 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
-SIZES: dict[str, object] = {"sparsity": None, "budget": None, "add": None, "max_loss": None}
+SIZES: dict[str, object] = {
+    "sparsity": None,
+    "budget": None,
+    "add": None,
+    "max_loss": None,
+    "phases": (),
+}
 
 
 def build_recipe(
@@ -181,6 +200,18 @@ def parse_share(text: str | None, option: str) -> float | None:
             f"{option} {text}; expected a share above 0 % and below 100 %, say 5% or 0.05"
         )
     return share
+
+
+def parse_shares(text: str | None, option: str) -> list[float] | None:
+    """Shares with commas between; None stays None.
+
+    Raises:
+        RecipeError: One is none, or not between 0 and 1.
+    """
+    if text is None:
+        return None
+    shares = [parse_share(part, option) for part in text.split(",")]
+    return [share for share in shares if share is not None]
 
 
 def data_section(

@@ -55,7 +55,7 @@ def make_linear(trainer: Trainer) -> Trainer | None:
         return None
     settings = trainer.settings.model_copy(update={"backbone": LINEAR, "options": {}})
     try:
-        return Trainer(trainer.windows, settings, seed=0)
+        return Trainer(trainer.windows, settings, seed=0, failing=trainer.failing)
     except DataError:  # the network is too large for it
         return None
 
@@ -87,11 +87,9 @@ def ship(trainer: Trainer, linear: Trainer | None, mask: Bools) -> Shipped:
 
 def _fitted(trainer: Trainer, mask: Bools) -> Compact:
     """The compact forecaster of a mask, fine-tuned on it; the trainer is left as it was."""
-    shared, fixed = trainer.snapshot(), trainer.mask_tensor(mask)
-    trainer.train(
-        trainer.settings.fine_tune, trainer.late_rate, lambda batch: fixed.expand(batch, -1)
-    )
-    compact = trainer.forecaster.compact(trainer.theta.detach() * fixed)
+    shared = trainer.snapshot()
+    trainer.train(trainer.settings.fine_tune, trainer.late_rate, trainer.failing_masks(mask))
+    compact = trainer.forecaster.compact(trainer.theta.detach() * trainer.mask_tensor(mask))
     trainer.restore(shared)
     return compact
 

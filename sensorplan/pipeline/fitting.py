@@ -17,6 +17,7 @@ from sensorplan.exports.records import records_csv
 from sensorplan.exports.test_stretch import ERRORS_FILE, window_errors_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
+from sensorplan.pipeline.phasing import phases_of
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
@@ -91,9 +92,10 @@ def fit(
         )
     frequency, stability = resample_plan(prepared, trained.mask, recipe, stage)
     with stage("curve", len(SPARSITIES)) as done:
-        curve = accuracy_curve(
-            trainer, trained.ranking, recipe.mask.method, everything_errors(trainer), done
-        )
+        everything = everything_errors(trainer)
+        curve = accuracy_curve(trainer, trained.ranking, recipe.mask.method, everything, done)
+    phases = recipe.mask.phases
+    steps = phases_of(prepared, trained, phases, everything, stage) if phases else ()
 
     windows, budget = trainer.windows, int(trained.mask.sum())
     notes = [*prepared.notes]
@@ -111,6 +113,7 @@ def fit(
         "stability": stability,
         "interval_coverage": coverage_by_level(coverage),
         "constraints": verify_plan(prepared, trained.mask),
+        "phases": steps,
     }
     plan = _plan(written, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
@@ -183,6 +186,7 @@ def _plan(
 def _resolved(recipe: Recipe, windows: Windows, budget: int | None) -> Recipe:
     """The recipe with what was left to defaults filled in, so that it repeats the run."""
     size = {"sparsity": None, "max_loss": None, "add": None, "budget": budget}
+    size = {} if recipe.mask.phases else size
     return with_window(recipe, windows).model_copy(
         update={"mask": recipe.mask.model_copy(update=size)}
     )

@@ -142,7 +142,7 @@ def train_planner(
         TrainingError: The loss is no number any more.
     """
     settings = recipe.training
-    trainer = Trainer(windows, settings, seed)
+    trainer = Trainer(windows, settings, seed, recipe.mask.robust or 0.0)
     trainer.train(settings.steps, trainer.rate, trainer.random_masks, each_step=each_step)
     return trainer
 

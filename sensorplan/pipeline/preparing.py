@@ -75,14 +75,15 @@ def regions_to_keep(recipe: Recipe, constraints: Constraints) -> int | None:
         RecipeError: It is over the number of regions.
     """
     mask, regions = recipe.mask, len(constraints.names)
+    sparsity = mask.phases[-1] if mask.phases else mask.sparsity
     budget, option = mask.budget, f"--budget {mask.budget}"
     if mask.add is not None:
         budget = int(constraints.required.sum()) + mask.add
         option = f"--add {mask.add}, with {budget - mask.add} required"
-    if budget is None and mask.sparsity is None and constraints.max_cost is not None:
+    if budget is None and sparsity is None and constraints.max_cost is not None:
         return None
     if budget is None:
-        return budget_at(DEFAULT_SPARSITY if mask.sparsity is None else mask.sparsity, regions)
+        return budget_at(DEFAULT_SPARSITY if sparsity is None else sparsity, regions)
     if not 1 <= budget <= regions:
         raise RecipeError(
             f"{option}: there are {regions} sensors (or patches) to choose from; "

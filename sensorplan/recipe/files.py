@@ -71,7 +71,7 @@ def override(recipe: Recipe, section: str, **values: object) -> Recipe:
         first = error.errors()[0]
         if not first["loc"]:
             given = " ".join(
-                _option(name, value) for name, value in values.items() if value is not None
+                _option(name, value) for name, value in values.items() if value not in (None, ())
             )
             raise RecipeError(f"{given}; {first['ctx']['error']}") from error
         name = str(first["loc"][0])

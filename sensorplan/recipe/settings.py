@@ -1,5 +1,6 @@
 """Every setting, with its default and limits, by section of the recipe."""
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -92,6 +93,9 @@ class MaskSettings(Section):
             sparsity.
         max_loss: Switch as many off as lose no more than this share, instead of a sparsity
             (docs/curve.md).
+        phases: Shares of the regions to switch off in steps, rising; the last is the plan's,
+            instead of a sparsity.
+        robust: Share of the kept regions that may fail, which the plan is made for; None: none.
         rounds: Rounds of pruning.
         refinements: Rounds of drop and regrow after the last pruning.
         round_steps: Training steps in a round.
@@ -107,6 +111,8 @@ class MaskSettings(Section):
     budget: Annotated[int, Field(ge=1)] | None = None
     add: Annotated[int, Field(ge=0)] | None = None
     max_loss: Annotated[float, Field(gt=0, lt=1)] | None = None
+    phases: Numbers = ()
+    robust: Annotated[float, Field(gt=0, lt=1)] | None = None
     rounds: Annotated[int, Field(ge=1)] = 8
     refinements: Annotated[int, Field(ge=0)] = 4
     round_steps: Annotated[int, Field(ge=1)] = 20
@@ -123,8 +129,13 @@ class MaskSettings(Section):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        if [self.sparsity, self.budget, self.add, self.max_loss].count(None) < 3:
-            raise ValueError("give only one of sparsity, budget, add and max_loss")
+        sizes = (self.sparsity, self.budget, self.add, self.max_loss, self.phases or None)
+        if sizes.count(None) < len(sizes) - 1:
+            raise ValueError("give only one of sparsity, budget, add, max_loss and phases")
+        if any(not 0 < share < 1 for share in self.phases) or any(
+            later <= earlier for earlier, later in pairwise(self.phases)
+        ):
+            raise ValueError("phases are shares above 0 and below 1, each larger than the last")
         return self
 
 
