@@ -116,7 +116,17 @@ def all_masks(count):
 @settings(max_examples=300)
 @given(problems(), st.randoms(use_true_random=False))
 def test_every_mask_obeys_and_what_cannot_be_met_is_refused(problem, random):
-    constraints, budget = problem
+    every_mask_obeys(*problem, random)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000)
+@given(problems(most=12), st.randoms(use_true_random=False))
+def test_of_thousands_of_problems_every_mask_obeys(problem, random):
+    every_mask_obeys(*problem, random)
+
+
+def every_mask_obeys(constraints, budget, random):
     count = len(constraints.names)
     possible = [mask for mask in all_masks(count) if obeys(constraints, budget, mask)]
     if not possible:

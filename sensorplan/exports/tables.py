@@ -15,7 +15,8 @@ from sensorplan.sensors import Floats, SensorData
 PROPERTIES = ("rank", "sensor", "decision", "importance")
 COORDINATES = ("latitude", "longitude", "y", "x")
 FREQUENCY = "keep_frequency"
-_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, "geometry", "wkt", "fid", "geom"}
+PHASE = "phase"
+_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, PHASE, "geometry", "wkt", "fid", "geom"}
 
 
 def deployment(
@@ -34,6 +35,7 @@ def deployment(
         One row a region: ``rank`` from 1, ``sensor`` (the region's name), ``decision`` (``keep`` or
         ``drop``), ``importance``, ``latitude`` and ``longitude`` in degrees (NaN without a position
         on the earth), for planar data ``y`` and ``x`` in the file's unit, ``keep_frequency``, the
+        ``phase`` in which it is switched off (only of a plan in phases; none for kept ones), the
         sensors' attributes (none of patches), and ``geometry``. The CRS is None for planar data or
         no positions.
     """
@@ -47,6 +49,7 @@ def deployment(
         "importance": np.round(ranking.importance[order].astype(float), 6),
         **{name: column[order] for name, column in _positions(regions, data).items()},
         FREQUENCY: np.round(keep_frequency[order].astype(float), 3),
+        **_phases(plan, names),
         **{name: [column[i] for i in order] for name, column in _attributes(regions, data).items()},
     }
     shapes = region_shapes(regions, data.geometry)[order]
@@ -91,6 +94,14 @@ def curve_csv(curve: Sequence[CurvePoint]) -> bytes:
         [point.model_dump() for point in curve], columns=list(CurvePoint.model_fields)
     )
     return table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode()
+
+
+def _phases(plan: Plan, names: Sequence[str]) -> dict[str, Any]:
+    """In which phase each region goes, from 1; none where the plan is made at once."""
+    if not plan.phases:
+        return {}
+    number = {name: n for n, phase in enumerate(plan.phases, 1) for name in phase.switched_off}
+    return {PHASE: pd.array([number.get(name) for name in names], dtype="Int64")}
 
 
 def _positions(regions: Regions, data: SensorData) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""What a plan obeys, and the phases to it, for people."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from sensorplan.cli.table import number, table_of
+from sensorplan.plan import Plan
+
+
+def constraint_lines(plan: Plan) -> list[RenderableType]:
+    """Every constraint with what the plan has; nothing where nothing is asked."""
+    if not plan.constraints:
+        return []
+    checks = "; ".join(f"{check.constraint} ({check.found})" for check in plan.constraints)
+    return [Text(f"Constraints, checked again on the plan: {checks}."), ""]
+
+
+def phase_table(plan: Plan) -> list[RenderableType]:
+    """A row for each phase; nothing where the plan is made at once."""
+    if not plan.phases:
+        return []
+    columns = ("switched off", "kept", "goes", "RMSE", "RMSE / all sensors", "95 % interval")
+    table = table_of("phase", *columns)
+    for place, phase in enumerate(plan.phases, 1):
+        table.add_row(
+            str(place),
+            f"{100 * phase.sparsity:.0f} %",
+            str(phase.budget),
+            str(len(phase.switched_off)),
+            number(phase.rmse),
+            f"{phase.rmse_ratio:.3f}",
+            f"{phase.ci_low:.3f} to {phase.ci_high:.3f}",
+        )
+    return [table, ""]
