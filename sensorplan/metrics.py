@@ -128,6 +128,16 @@ def average(forecasts: Sequence[Errors]) -> Errors:
     )
 
 
+def in_units_of(errors: Errors, unit: float) -> Errors:
+    """The same errors in a unit that is so many times as large, say the RMSE of a reference."""
+    size = max(unit, float(np.finfo(np.float32).tiny))
+
+    def divided(sums: Sums) -> Sums:
+        return Sums(sums.squares / size**2, sums.absolutes / size, sums.count)
+
+    return Errors(divided(errors.by_window), divided(errors.by_lead), divided(errors.by_region))
+
+
 def _added(group: Sequence[Sums]) -> Sums:
     return Sums(
         np.sum([sums.squares for sums in group], axis=0),

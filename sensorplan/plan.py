@@ -5,24 +5,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from sensorplan.errors import DataError
+from sensorplan.reasons import Resilience
+from sensorplan.records import Record as Record
 from sensorplan.sensors import Floats, Ints
 
 SCHEMA_VERSION = 1
 PLAN_FILE = "plan.json"
 CURVE_FILE = "curve.json"
-
-
-class Record(BaseModel):
-    """What a result says, or a part of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def to_json(self) -> bytes:
-        """The file of a record: UTF-8, two spaces of indent."""
-        return f"{self.model_dump_json(indent=2)}\n".encode()
 
 
 class Score(Record):
@@ -156,6 +148,7 @@ class Plan(Record):
         phases: The steps to it; none where it is made at once.
         interval_coverage: Share of the observed values of the test stretch that lie in the
             forecaster's intervals, by level (``"0.9"``); none in older plans.
+        resilience: What failures of kept regions cost; None in older plans.
         settings: Every setting of the run, as its recipe.
     """
 
@@ -168,13 +161,14 @@ class Plan(Record):
     data: DataRecord
     split: dict[str, Any]
     seed: int
-    candidates: dict[str, float] = {}
+    candidates: dict[str, float] = Field(default_factory=dict)
     candidate_loss: float | None = None
     forecaster: ForecasterRecord | None = None
     stability: Stability | None = None
     constraints: tuple[ConstraintCheck, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
-    interval_coverage: dict[str, float] = {}
+    interval_coverage: dict[str, float] = Field(default_factory=dict)
+    resilience: Resilience | None = None
     metrics: Metrics
     warnings: tuple[str, ...]
     timings: dict[str, float]

@@ -15,6 +15,7 @@ from sensorplan.exports.geojson import geojson
 from sensorplan.exports.shapes import region_shapes
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.plan import CurvePoint, DataRecord, Metrics, Plan, Ranking, Score
+from sensorplan.reasons import Failure, RandomFailures, Reasons, Resilience
 from sensorplan.regions import nodalize, patchify
 
 
@@ -70,6 +71,42 @@ def make_frequency(regions):
     return np.arange(len(regions)) % 12 / 12
 
 
+def make_reasons(regions, budget=4):
+    """Made-up reasons of the same plan; one region has no substitute, one no own error."""
+    count = len(regions)
+    kept = make_ranking(regions).keep(budget)
+    names = [regions.names[i] for i in np.flatnonzero(kept)]
+    penalty = np.where(kept, np.round(np.arange(count) / 1000, 6), np.nan)
+    failures = tuple(
+        Failure(sensors=(name,), rmse_ratio=1.01, ci_low=0.99, ci_high=1.03) for name in names
+    )
+    pair = Failure(sensors=tuple(names[:2]), rmse_ratio=1.05, ci_low=1.0, ci_high=1.1)
+    random = {"0.05": RandomFailures(failed=1, draws=20, mean=1.02, p95=1.04)}
+    substitute = np.full(count, int(np.flatnonzero(kept)[0]))
+    substitute[substitute[0]] = -1
+    own = np.where(np.arange(count) == 1, np.nan, 1 / 3)
+    ties = [()] * count
+    ties[int(np.flatnonzero(kept)[0])] = tuple(int(i) for i in np.flatnonzero(~kept)[:2])
+    return Reasons(
+        Resilience(
+            judged=len(names), windows=64, worst=failures[0], worst_pair=pair, random=random
+        ),
+        failures,
+        penalty,
+        own,
+        own,
+        substitute,
+        np.full(count, 0.25),
+        tuple(ties),
+    )
+
+
+REASONS = (
+    *("removal_penalty", "own_rmse", "own_rmse_ratio"),
+    *("substitute", "substitute_r2", "substitute_km", "ties"),
+)
+
+
 def make_curve():
     return [
         CurvePoint(
@@ -89,8 +126,17 @@ def make_curve():
 def frame_of(data, patch=None):
     regions = patchify(data, patch) if patch else nodalize(data)
     ranking = make_ranking(regions)
+    return table_of(regions, ranking, data)
+
+
+def table_of(regions, ranking, data):
     return deployment(
-        make_plan(regions, ranking, 4), ranking, make_frequency(regions), regions, data
+        make_plan(regions, ranking, 4),
+        ranking,
+        make_frequency(regions),
+        make_reasons(regions),
+        regions,
+        data,
     )
 
 
@@ -102,6 +148,7 @@ def write(target, data, *, patch=None, overwrite=False, extra_files=None):
         plan=make_plan(regions, ranking, 4),
         ranking=ranking,
         keep_frequency=make_frequency(regions),
+        reasons=make_reasons(regions),
         regions=regions,
         data=data,
         curve=make_curve(),
@@ -138,12 +185,11 @@ def test_ranking_csv_is_the_order_with_the_decision():
     data = make_sensor_data()
     regions = nodalize(data)
     ranking = make_ranking(regions)
-    content = ranking_csv(
-        deployment(make_plan(regions, ranking, 4), ranking, make_frequency(regions), regions, data)
-    )
+    content = ranking_csv(table_of(regions, ranking, data))
     rows = rows_of(content)
     assert list(rows[0]) == [
-        *("rank", "sensor", "decision", "importance", "latitude", "longitude", "keep_frequency")
+        *("rank", "sensor", "decision", "importance", "latitude", "longitude", "keep_frequency"),
+        *REASONS,
     ]
     assert [row["rank"] for row in rows] == [str(i) for i in range(1, 13)]
     assert [row["sensor"] for row in rows] == [data.sensors[i] for i in ranking.order]
@@ -166,7 +212,10 @@ def test_ranking_csv_has_empty_cells_where_there_is_no_position():
 def test_planar_positions_stand_in_their_own_columns():
     frame = frame_of(planar(make_sensor_data(grid=(3, 4))))
     rows = rows_of(ranking_csv(frame))
-    assert list(rows[0])[4:] == ["latitude", "longitude", "y", "x", "keep_frequency"]
+    assert list(rows[0])[4:] == [
+        *("latitude", "longitude", "y", "x", "keep_frequency"),
+        *(name.replace("_km", "_distance") for name in REASONS),
+    ]
     assert rows[0]["latitude"] == ""
     assert f"{float(rows[0]['y']):.4f}_{float(rows[0]['x']):.4f}" == rows[0]["sensor"]
 
@@ -182,9 +231,7 @@ def test_attributes_follow_the_sensors_but_not_the_patches():
         },
     )
     frame = frame_of(data)
-    assert list(frame.columns)[-5:] == [
-        *("keep_frequency", "code", "Rank_", "keep_frequency_", "geometry")
-    ]
+    assert list(frame.columns)[-5:] == [*("ties", "code", "Rank_", "keep_frequency_", "geometry")]
     assert [int(code) for code in frame["code"]] == [data.sensors.index(s) for s in frame["sensor"]]
     assert "code" not in frame_of(data, (2, 2)).columns
 
@@ -222,7 +269,9 @@ def test_geojson_follows_the_standard(grid, patch):
     properties = [feature["properties"] for feature in collection["features"]]
     assert [p["rank"] for p in properties] == list(range(1, len(frame) + 1))
     assert [p["decision"] for p in properties] == frame["decision"].tolist()
-    assert set(properties[0]) == {*("sensor", "rank", "decision", "importance", "keep_frequency")}
+    assert set(properties[0]) == {
+        *("sensor", "rank", "decision", "importance", "keep_frequency", *REASONS)
+    }
     assert [p["keep_frequency"] for p in properties] == frame["keep_frequency"].tolist()
 
 

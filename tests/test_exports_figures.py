@@ -14,6 +14,7 @@ from test_exports import (
     make_frequency,
     make_plan,
     make_ranking,
+    make_reasons,
     planar,
     shifted,
     write,
@@ -31,7 +32,8 @@ def draw_map(data, patch=None, budget=4, ranking=None):
     regions = patchify(data, patch) if patch else nodalize(data)
     ranking = ranking or make_ranking(regions)
     plan = make_plan(regions, ranking, budget)
-    return pixels(map_png(deployment(plan, ranking, make_frequency(regions), regions, data), plan))
+    frequency, reasons = make_frequency(regions), make_reasons(regions)
+    return pixels(map_png(deployment(plan, ranking, frequency, reasons, regions, data), plan))
 
 
 def pixels(png):

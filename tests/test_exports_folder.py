@@ -12,6 +12,7 @@ from sensorplan.exports.folder import check_target
 from sensorplan.plan import Plan
 
 FILES = ["curve.csv", "curve.png", "deployment.geojson", "map.png", "plan.json", "ranking.csv"]
+FILES.append("resilience.csv")
 
 
 @pytest.fixture(autouse=True)

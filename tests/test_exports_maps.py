@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 from factories import make_sensor_data
-from test_exports import planar, write
+from test_exports import REASONS, planar, write
 
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports import folder
@@ -81,15 +81,19 @@ def test_csv_of_points_is_the_ranking(plan_folder, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["geojson", "gpkg", "csv", "png"])
-def test_a_plan_from_before_the_keep_frequency_is_read(plan_folder, tmp_path, format):
-    table = pd.read_csv(plan_folder / "ranking.csv").drop(columns="keep_frequency")
+def test_a_plan_from_before_the_keep_frequency_and_the_reasons_is_read(
+    plan_folder, tmp_path, format
+):
+    later = ["keep_frequency", *REASONS]
+    table = pd.read_csv(plan_folder / "ranking.csv").drop(columns=later)
     table.to_csv(plan_folder / "ranking.csv", index=False)
     places = json.loads((plan_folder / "deployment.geojson").read_bytes())
     for feature in places["features"]:
-        del feature["properties"]["keep_frequency"]
+        for name in later:
+            del feature["properties"][name]
     (plan_folder / "deployment.geojson").write_text(json.dumps(places))
     export_map(plan_folder, tmp_path / f"map.{format}", format)
-    assert "keep_frequency" not in read_deployment(plan_folder)
+    assert not set(later) & set(read_deployment(plan_folder))
 
 
 @pytest.mark.parametrize(("sparsity", "kept"), [(0.0, 12), (0.25, 9), (0.9, 1), (0.999, 1)])

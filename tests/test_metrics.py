@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sensorplan.metrics import (
     average,
+    in_units_of,
     join,
     ratio_interval,
     skill,
@@ -87,6 +88,18 @@ def test_average_of_forecasts_is_their_mean_squared_error():
             getattr(both, group).rmse ** 2,
             (getattr(first, group).rmse ** 2 + getattr(second, group).rmse ** 2) / 2,
         )
+
+
+def test_another_unit_divides_every_error():
+    errors = make_errors(scale=3.0)
+    larger = in_units_of(errors, 4.0)
+    assert larger.rmse == pytest.approx(errors.rmse / 4)
+    assert larger.mae == pytest.approx(errors.mae / 4)
+    for group in ("by_window", "by_lead", "by_region"):
+        found, before = getattr(larger, group), getattr(errors, group)
+        np.testing.assert_allclose(found.rmse, before.rmse / 4)
+        np.testing.assert_array_equal(found.count, before.count)
+    assert np.isfinite(in_units_of(errors, 0.0).rmse)
 
 
 def test_skill():

@@ -24,10 +24,12 @@ from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
     *("forecaster.safetensors", "recipe.toml", "conditions.csv", "test_errors.csv"),
+    "resilience.csv",
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
-    *("calibrate intervals", "judge by condition", "resample the history", "curve", "write"),
+    *("calibrate intervals", "judge by condition", "resample the history", "curve"),
+    *("judge failures", "look for substitutes", "write"),
 ]
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sensorplan.cli.condition_screen import weakest_line
+from sensorplan.cli.resilience_screen import resilience_lines
 from sensorplan.cli.streams import to_stderr, writing_stdout
 from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
 
@@ -69,9 +70,10 @@ def fit_lines(result: "FitResult") -> RenderableType:
     if INTERVAL in plan.interval_coverage:
         held = f"{100 * plan.interval_coverage[INTERVAL]:.1f} %"
         parts += [Text(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
+    parts += resilience_lines(plan)
     folder = str(result.folder)
     parts += [
-        whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, plan.json)"),
+        whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, resilience.csv, plan.json)"),
         whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
     ]
     return Group(*parts)

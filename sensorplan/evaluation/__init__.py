@@ -40,6 +40,8 @@ from sensorplan.evaluation.forecasts import (
 )
 from sensorplan.evaluation.limit import linear_limit, why_no_limit
 from sensorplan.evaluation.neural import train_judge
+from sensorplan.evaluation.panel import Panel, tune_linear
+from sensorplan.evaluation.resilience import Failures, judge_failures
 from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 from sensorplan.evaluation.shipping import Shipped, make_linear, ship
 
@@ -51,9 +53,11 @@ __all__ = [
     "Case",
     "Coverage",
     "Evidence",
+    "Failures",
     "Forecast",
     "Intervals",
     "JudgedErrors",
+    "Panel",
     "RidgeJudge",
     "Shipped",
     "accuracy_curve",
@@ -69,6 +73,7 @@ __all__ = [
     "history_warnings",
     "interval_coverage",
     "join_folds",
+    "judge_failures",
     "lead_rows",
     "limit_curve",
     "linear_limit",
@@ -83,6 +88,7 @@ __all__ = [
     "sensor_rows",
     "ship",
     "train_judge",
+    "tune_linear",
     "verdict",
     "weakest_condition",
     "why_no_limit",

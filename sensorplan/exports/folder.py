@@ -8,8 +8,10 @@ from sensorplan.exports.curve_figure import curve_png
 from sensorplan.exports.files import check_parent, write_folder
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.map_figure import map_png
+from sensorplan.exports.reasons import resilience_csv
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.plan import PLAN_FILE, CurvePoint, Plan, Ranking
+from sensorplan.reasons import RESILIENCE_FILE, Reasons
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData
 
@@ -46,6 +48,7 @@ def write_plan(
     plan: Plan,
     ranking: Ranking,
     keep_frequency: Floats,
+    reasons: Reasons,
     regions: Regions,
     data: SensorData,
     curve: Sequence[CurvePoint],
@@ -59,6 +62,7 @@ def write_plan(
         plan: The plan.
         ranking: The order of the regions that the plan cuts.
         keep_frequency: ``[region]`` share of the resampled histories that keep it.
+        reasons: What is known of its failures, and of each region.
         regions: The regions.
         data: The history they come from.
         curve: Points of accuracy against sparsity; may be empty.
@@ -72,7 +76,7 @@ def write_plan(
         OutputError: The target is not allowed (`check_target`), or the system refused to write.
     """
     check_target(folder, overwrite)
-    frame = deployment(plan, ranking, keep_frequency, regions, data)
+    frame = deployment(plan, ranking, keep_frequency, reasons, regions, data)
     files = {
         "ranking.csv": ranking_csv(frame),
         PLAN_FILE: plan.to_json(),
@@ -80,6 +84,7 @@ def write_plan(
         "curve.csv": curve_csv(curve),
         "curve.png": curve_png(curve, plan),
         "map.png": map_png(frame, plan),
+        RESILIENCE_FILE: resilience_csv(reasons, plan),
     }
     assert files.keys().isdisjoint(extra_files)
     write_folder(folder, {**files, **extra_files})

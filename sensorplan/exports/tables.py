@@ -7,8 +7,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from sensorplan.exports.reasons import COLUMNS, DECIMALS, reason_columns
 from sensorplan.exports.shapes import decimals, region_shapes
 from sensorplan.plan import CurvePoint, Plan, Ranking
+from sensorplan.reasons import Reasons
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData
 
@@ -16,11 +18,16 @@ PROPERTIES = ("rank", "sensor", "decision", "importance")
 COORDINATES = ("latitude", "longitude", "y", "x")
 FREQUENCY = "keep_frequency"
 PHASE = "phase"
-_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, PHASE, "geometry", "wkt", "fid", "geom"}
+_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, PHASE, *COLUMNS, "geometry", "wkt", "fid", "geom"}
 
 
 def deployment(
-    plan: Plan, ranking: Ranking, keep_frequency: Floats, regions: Regions, data: SensorData
+    plan: Plan,
+    ranking: Ranking,
+    keep_frequency: Floats,
+    reasons: Reasons,
+    regions: Regions,
+    data: SensorData,
 ) -> gpd.GeoDataFrame:
     """The regions of a plan as a table, best first.
 
@@ -28,6 +35,7 @@ def deployment(
         plan: The plan.
         ranking: The order of the regions that the plan cuts.
         keep_frequency: ``[region]`` share of the resampled histories that keep it.
+        reasons: What is known of each region.
         regions: The regions.
         data: The history they come from.
 
@@ -36,12 +44,13 @@ def deployment(
         ``drop``), ``importance``, ``latitude`` and ``longitude`` in degrees (NaN without a position
         on the earth), for planar data ``y`` and ``x`` in the file's unit, ``keep_frequency``, the
         ``phase`` in which it is switched off (only of a plan in phases; none for kept ones), the
-        sensors' attributes (none of patches), and ``geometry``. The CRS is None for planar data or
-        no positions.
+        reasons (`reasons.COLUMNS`), the sensors' attributes (none of patches), and ``geometry``.
+        The CRS is None for planar data or no positions.
     """
     order = ranking.order
     kept = set(plan.kept)
     names = [regions.names[i] for i in order]
+    further = reason_columns(reasons, regions, data) | dict(_attributes(regions, data))
     columns = {
         "rank": np.arange(1, len(order) + 1),
         "sensor": names,
@@ -50,7 +59,7 @@ def deployment(
         **{name: column[order] for name, column in _positions(regions, data).items()},
         FREQUENCY: np.round(keep_frequency[order].astype(float), 3),
         **_phases(plan, names),
-        **{name: [column[i] for i in order] for name, column in _attributes(regions, data).items()},
+        **{name: [column[i] for i in order] for name, column in further.items()},
     }
     shapes = region_shapes(regions, data.geometry)[order]
     return gpd.GeoDataFrame(
@@ -82,9 +91,9 @@ def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
 def ranking_csv(frame: gpd.GeoDataFrame) -> bytes:
     """`ranking.csv` from the table of a plan's regions; the same table gives the same bytes."""
     table = pd.DataFrame(frame.drop(columns="geometry"))
-    table["importance"] = table["importance"].map("{:.6f}".format)
-    if FREQUENCY in table and pd.api.types.is_float_dtype(table[FREQUENCY]):  # not in older plans
-        table[FREQUENCY] = table[FREQUENCY].map("{:.3f}".format)
+    for name, digits in {"importance": 6, FREQUENCY: 3, **DECIMALS}.items():
+        if name in table and pd.api.types.is_float_dtype(table[name]):  # not in older plans
+            table[name] = table[name].map(f"{{:.{digits}f}}".format, na_action="ignore")
     return table.to_csv(index=False, lineterminator="\n").encode()
 
 

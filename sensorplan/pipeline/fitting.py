@@ -20,6 +20,7 @@ from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_lev
 from sensorplan.pipeline.phasing import phases_of
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
 from sensorplan.pipeline.preparing import default_folder, with_window
+from sensorplan.pipeline.reasons import give_reasons
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
@@ -96,6 +97,7 @@ def fit(
         curve = accuracy_curve(trainer, trained.ranking, recipe.mask.method, everything, done)
     phases = recipe.mask.phases
     steps = phases_of(prepared, trained, phases, everything, stage) if phases else ()
+    reasons = give_reasons(prepared, evidence, recipe.run.seed, stage)
 
     windows, budget = trainer.windows, int(trained.mask.sum())
     notes = [*prepared.notes]
@@ -114,6 +116,7 @@ def fit(
         "interval_coverage": coverage_by_level(coverage),
         "constraints": verify_plan(prepared, trained.mask),
         "phases": steps,
+        "resilience": reasons.resilience,
     }
     plan = _plan(written, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
@@ -124,6 +127,7 @@ def fit(
             plan=plan,
             ranking=trained.ranking,
             keep_frequency=frequency,
+            reasons=reasons,
             regions=regions,
             data=data,
             curve=curve,

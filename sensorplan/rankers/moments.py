@@ -13,7 +13,7 @@ from sensorplan.forecasters import Network
 from sensorplan.forecasters.network import mode_loadings
 from sensorplan.rankers.history import History
 from sensorplan.regions import Topology
-from sensorplan.sensors import Floats
+from sensorplan.sensors import Floats, Ints
 
 PAIR_SHRINKAGE = 20.0  # observations
 NUGGET = 0.05  # variance of one sensor's own noise, in standardised anomalies
@@ -59,6 +59,21 @@ def lagged_covariance(history: History, lag: int) -> Floats:
     if not (seen.all() and seen_later.all()):
         pairs = seen_later.T.astype(np.float32) @ seen.astype(np.float32)
     return (later.T @ now).astype(float) / (pairs + PAIR_SHRINKAGE)
+
+
+def correlation(history: History, rows: Ints, columns: Ints) -> Floats:
+    """``[row, column]`` correlation of some regions with others, from values observed together.
+
+    It is shrunk towards 0 where few pairs were observed, and 0 where one of the two never varies.
+    """
+    values, valid = history.pooled()
+    first, second = values[:, rows], values[:, columns]
+    seen, seen_too = (valid[:, some].astype(np.float32) for some in (rows, columns))
+    pairs = seen.T @ seen_too
+    power = ((first**2).T @ seen_too) * (seen.T @ second**2)
+    strength = (first.T @ second) / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
+    shrunk: Floats = strength * (pairs / (pairs + PAIR_SHRINKAGE))
+    return shrunk
 
 
 def leads_within(history: History) -> list[int]:
