@@ -12,9 +12,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from sensorplan.cli import app, screen
+from sensorplan.cli import app, fit_screen, screen
 from sensorplan.cli.streams import MOST_BARS, StageReport
 from sensorplan.comparison import Comparison, MethodRow
+from sensorplan.curve import CurvePoint
 from sensorplan.errors import (
     ConstraintError,
     DataError,
@@ -23,7 +24,7 @@ from sensorplan.errors import (
     TrainingError,
 )
 from sensorplan.exports.maps import MapFormat
-from sensorplan.plan import ConditionRow, CurvePoint, DataRecord, Metrics, Plan, Score
+from sensorplan.plan import ConditionRow, DataRecord, Metrics, Plan, Score
 from sensorplan.recipe.settings import Method
 from sensorplan.sensors import Finding, Source
 from sensorplan.version import __version__
@@ -287,7 +288,7 @@ def test_the_table_of_fit_fits_80_columns(pipeline):
     ],
 )
 def test_the_verdict_follows_the_metrics(changes, phrase):
-    assert phrase in screen.verdict(make_plan(metrics=make_metrics(**changes)))
+    assert phrase in fit_screen.verdict(make_plan(metrics=make_metrics(**changes)))
 
 
 def test_the_verdict_on_patches_of_two_units():
@@ -295,7 +296,7 @@ def test_the_verdict_on_patches_of_two_units():
         update={"sensors": 1813, "units": ("K", "m s-1"), "regions": 130}
     )
     metrics = make_metrics(unit="standard deviations")
-    verdict = screen.verdict(make_plan(data=data, budget=52, metrics=metrics))
+    verdict = fit_screen.verdict(make_plan(data=data, budget=52, metrics=metrics))
     assert verdict.startswith(
         "Keep 52 of 130 patches (1813 cells) (60 % off): "
         "forecast error 8.91 standard deviations, 4.1 %"
@@ -304,7 +305,7 @@ def test_the_verdict_on_patches_of_two_units():
 
 def test_fit_says_how_far_its_intervals_held(pipeline, capsys):
     result = make_result(interval_coverage={"0.5": 0.51, "0.9": 0.8972})
-    screen.show(screen.fit_lines(result))
+    screen.show(fit_screen.fit_lines(result))
     held = "90 % intervals of its forecasts held 89.7 % of the test stretch."
     assert held in capsys.readouterr().out
     assert "intervals of its forecasts" not in run("fit", "a.nc").stdout
@@ -327,7 +328,7 @@ def test_fit_says_where_its_plan_loses_most(capsys, condition, value, phrase):
     result = make_result()
     changes = {"condition": condition, "value": value, "ci_low": 1.072, "ci_high": 1.113}
     result.weakest = result.conditions[0].model_copy(update=changes)
-    screen.show(screen.fit_lines(result))
+    screen.show(fit_screen.fit_lines(result))
     said = " ".join(capsys.readouterr().out.split())
     line = "9.0 % above all sensors (95 % interval 7.2 to 11.3 %; conditions.csv)."
     assert f"It loses most {phrase}: {line}" in said
@@ -605,7 +606,7 @@ def test_export_map_of_no_plan(tmp_path):
 
 SHOW = """
 import sys
-from sensorplan.cli import app, screen
+from sensorplan.cli import app, fit_screen, screen
 @app.command()
 def show(): screen.show("data \\xfc\\udcff" * 20_000)
 app(["show"])
@@ -680,7 +681,7 @@ def test_many_stages_do_not_fill_the_terminal(monkeypatch):
     ],
 )
 def test_the_value_kept_in_words(share, said):
-    assert said in screen.verdict(make_plan(metrics=make_metrics(value_kept=share)))
+    assert said in fit_screen.verdict(make_plan(metrics=make_metrics(value_kept=share)))
 
 
 def test_an_unknown_ending_of_a_map(tmp_path):

@@ -8,8 +8,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from test_cli import make_plan, make_result, run
 
+from sensorplan.curve import CurvePoint, CurveRecord
 from sensorplan.errors import ConstraintError
-from sensorplan.plan import CurvePoint, CurveRecord, Score
+from sensorplan.plan import Score
 
 
 def make_point(method, sparsity, ratio):

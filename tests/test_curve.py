@@ -6,6 +6,7 @@ from factories import make_sensor_data, make_trainer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensorplan.curve import CurvePoint
 from sensorplan.evaluation import (
     accuracy_curve,
     baseline_losses,
@@ -17,7 +18,7 @@ from sensorplan.evaluation import (
     random_curve,
 )
 from sensorplan.metrics import ratio_interval
-from sensorplan.plan import CurvePoint, Ranking, budget_at
+from sensorplan.plan import Ranking, budget_at
 from sensorplan.rankers import masks_along, path_steps
 from sensorplan.rankers.dynst.path import _sizes
 from sensorplan.recipe import MaskSettings

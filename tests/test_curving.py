@@ -7,12 +7,13 @@ import pytest
 from test_pipeline import STAGES, quick, rows_of, sha, write_grid, write_stations
 
 from sensorplan import pipeline
+from sensorplan.curve import CurvePoint, CurveRecord
 from sensorplan.errors import ConstraintError, OutputError
 from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.exports import files
 from sensorplan.pipeline import budgeting, curving, draw_curve, fit, inspect
 from sensorplan.pipeline.budgeting import knee_notes
-from sensorplan.plan import CurvePoint, CurveRecord, Metrics, Plan, Score, budget_at
+from sensorplan.plan import Metrics, Plan, Score, budget_at
 from sensorplan.rankers import RANKERS
 from sensorplan.recipe import load_recipe, override
 

@@ -10,11 +10,12 @@ import pytest
 import shapely
 from factories import make_sensor_data
 
+from sensorplan.curve import CurvePoint
 from sensorplan.exports.folder import write_plan
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.shapes import region_shapes
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
-from sensorplan.plan import CurvePoint, DataRecord, Metrics, Plan, Ranking, Score
+from sensorplan.plan import DataRecord, Metrics, Plan, Ranking, Score
 from sensorplan.reasons import Failure, RandomFailures, Reasons, Resilience
 from sensorplan.regions import nodalize, patchify
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sensorplan.cli.screen import number, table_of, whole
-from sensorplan.plan import CurvePoint, CurveRecord
+from sensorplan.curve import CurvePoint, CurveRecord
 
 if TYPE_CHECKING:
     from sensorplan.pipeline import CurveResult

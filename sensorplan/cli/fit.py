@@ -81,10 +81,10 @@ def fit(
         training={"backbone": backbone, "weight": weight},
         run={"seed": seed, "device": device},
     )
-    from sensorplan.cli import screen
+    from sensorplan.cli import fit_screen, screen
     from sensorplan.pipeline import fit as run_fit
 
     with StageReport(quiet) as progress:
         result = run_fit(settings, out=out, overwrite=overwrite, progress=progress)
-    screen.show(screen.fit_json(result) if as_json else screen.fit_lines(result))
+    screen.show(fit_screen.fit_json(result) if as_json else fit_screen.fit_lines(result))
     screen.show_warnings(result.plan.warnings)

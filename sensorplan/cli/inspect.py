@@ -29,11 +29,13 @@ def inspect(
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
     )
-    from sensorplan.cli import screen
+    from sensorplan.cli import inspect_screen, screen
     from sensorplan.pipeline import inspect as run_inspect
 
     inspection = run_inspect(settings)
     screen.show(
-        screen.inspection_json(inspection) if as_json else screen.inspection_lines(inspection)
+        inspect_screen.inspection_json(inspection)
+        if as_json
+        else inspect_screen.inspection_lines(inspection)
     )
     screen.show_warnings(inspection.warnings)

@@ -1,9 +1,8 @@
 """What a plan obeys, and the phases to it, for people."""
 
 from rich.console import RenderableType
-from rich.text import Text
 
-from sensorplan.cli.table import number, table_of
+from sensorplan.cli.screen import number, table_of
 from sensorplan.plan import Plan
 
 
@@ -11,8 +10,10 @@ def constraint_lines(plan: Plan) -> list[RenderableType]:
     """Every constraint with what the plan has; nothing where nothing is asked."""
     if not plan.constraints:
         return []
-    checks = "; ".join(f"{check.constraint} ({check.found})" for check in plan.constraints)
-    return [Text(f"Constraints, checked again on the plan: {checks}."), ""]
+    table = table_of("constraint, checked again", "the plan has")
+    for check in plan.constraints:
+        table.add_row(check.constraint, check.found)
+    return [table, ""]
 
 
 def phase_table(plan: Plan) -> list[RenderableType]:

@@ -1,25 +1,13 @@
 """What the commands print: a result for people, or as JSON."""
 
-import json
-import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sensorplan.cli.condition_screen import weakest_line
-from sensorplan.cli.resilience_screen import resilience_lines
 from sensorplan.cli.streams import to_stderr, writing_stdout
-from sensorplan.plan import SCHEMA_VERSION, CurvePoint, Plan, Score
-
-INTERVAL = "0.9"
-
-if TYPE_CHECKING:
-    from sensorplan.pipeline import FitResult, Inspection
 
 
 def show(result: str | RenderableType) -> None:
@@ -41,86 +29,6 @@ def show_warnings(warnings: Sequence[str]) -> None:
         to_stderr(f"Warning: {warning}")
 
 
-def fit_json(result: "FitResult") -> str:
-    """The plan as in `plan.json`, with the folder, the curve and the conditions."""
-    content = {
-        **json.loads(result.plan.to_json()),
-        "folder": str(result.folder),
-        "curve": [json.loads(point.model_dump_json()) for point in result.curve],
-        "conditions": [json.loads(row.model_dump_json()) for row in result.conditions],
-    }
-    return json.dumps(content, indent=2)
-
-
-def fit_lines(result: "FitResult") -> RenderableType:
-    """The verdict, the evidence, and where the files lie."""
-    plan = result.plan
-    curve = [point for point in result.curve if point.method == plan.method]
-    parts: list[RenderableType] = [
-        Text(verdict(plan)),
-        *weakest_line(result.weakest),
-        *_contest(plan),
-        "",
-        _scores(plan),
-        *_forecaster(plan),
-        "",
-    ]
-    if curve:
-        parts += [_curve(curve), ""]
-    if INTERVAL in plan.interval_coverage:
-        held = f"{100 * plan.interval_coverage[INTERVAL]:.1f} %"
-        parts += [Text(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
-    parts += resilience_lines(plan)
-    folder = str(result.folder)
-    parts += [
-        whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, resilience.csv, plan.json)"),
-        whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
-    ]
-    return Group(*parts)
-
-
-def verdict(plan: Plan) -> str:
-    """The plan in one sentence."""
-    metrics, regions = plan.metrics, plan.data.regions
-    patched = regions != plan.data.sensors
-    what = f"patches ({plan.data.sensors} cells)" if patched else "sensors"
-    unit = metrics.unit
-    error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
-    change = 100 * (metrics.rmse_ratio - 1)
-    side = "above" if change >= 0 else "below"
-    return (
-        f"Keep {plan.budget} of {regions} {what} ({100 * (1 - plan.budget / regions):.0f} % off): "
-        f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
-        f"{_value_kept(metrics.value_kept)}."
-    )
-
-
-def _contest(plan: Plan) -> list[Text]:
-    """Whose mask the plan is and how far ahead, where several competed."""
-    if len(plan.candidates) < 2 or plan.candidate_loss is None:
-        return []
-    first, second = sorted(plan.candidates, key=lambda name: plan.candidates[name])[:2]
-    own, other, refined = (
-        f"{100 * np.expm1(loss / 2):+.1f} %"
-        for loss in (plan.candidates[first], plan.candidates[second], plan.candidate_loss)
-    )
-    return [
-        Text(
-            f"Of {len(plan.candidates)} candidates {first} was best on earlier time, with an error "
-            f"{own} to that of all sensors (next: {second} {other}); refined {refined}."
-        )
-    ]
-
-
-def _value_kept(share: float | None) -> str:
-    if share is None:
-        return "the sensors add nothing to the calendar"
-    if share < 0:
-        return "worse than the calendar alone"
-    kept = "all" if share >= 1 else f"{100 * share:.0f} %"
-    return f"keeps {kept} of what the sensors add to the calendar"
-
-
 def number(value: float) -> str:
     """A number to three digits, without a decimal point from a hundred on.
 
@@ -128,69 +36,6 @@ def number(value: float) -> str:
     ('8.91', '0.0123', '51,234')
     """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
-
-
-def _scores(plan: Plan) -> Table:
-    unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
-    table = table_of("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
-    metrics = plan.metrics
-    rows: dict[str, Score | None] = {
-        "all sensors": metrics.all_sensors,
-        "this plan": metrics.plan,
-        "this plan, linear": metrics.linear,
-        "persistence": metrics.persistence,
-        "calendar alone": metrics.climatology,
-    }
-    for name, score in rows.items():
-        if score is None:
-            continue
-        ratio = score.rmse / metrics.all_sensors.rmse if metrics.all_sensors.rmse else float("nan")
-        table.add_row(name, number(score.rmse), number(score.mae), f"{ratio:.3f}")
-    return table
-
-
-def _forecaster(plan: Plan) -> list[Text]:
-    """What forecasts, where it is not the network alone."""
-    record = plan.forecaster
-    if record is None or record.shipped == record.backbone:
-        return []
-    what, better = "linear regression", record.backbone
-    if record.linear_share < 1:
-        share = f"{100 * record.linear_share:.0f} %"
-        what, better = f"{record.backbone} blended with {share} linear regression", "either"
-    return [Text(f"The forecaster is {what}: on validation better than {better}.")]
-
-
-def _curve(curve: Sequence[CurvePoint]) -> Table:
-    table = table_of("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
-    for point in curve:
-        table.add_row(
-            f"{100 * point.sparsity:.0f} %",
-            str(point.budget),
-            number(point.rmse),
-            f"{point.rmse_ratio:.3f}",
-            f"{point.ci_low:.3f} to {point.ci_high:.3f}",
-        )
-    return table
-
-
-def inspection_json(inspection: "Inspection") -> str:
-    """What was found, as one object."""
-    content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **inspection.to_json()}
-    return json.dumps(content, indent=2)
-
-
-def inspection_lines(inspection: "Inspection") -> RenderableType:
-    """The facts, then what was recognised and why."""
-    facts = Table.grid(padding=(0, 2))
-    for name, value in inspection.facts.items():
-        facts.add_row(name, value)
-    findings = Table(
-        "recognised", "as", "because", box=SIMPLE_HEAD, show_edge=False, pad_edge=False
-    )
-    for finding in inspection.findings:
-        findings.add_row(finding.what, finding.value, finding.why)
-    return Group(whole(inspection.source.path), "", facts, "", findings)
 
 
 def table_of(first: str, *numeric: str) -> Table:

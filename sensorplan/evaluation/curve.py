@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from sensorplan.curve import CurvePoint
 from sensorplan.evaluation.forecasts import forecast_errors
 from sensorplan.evaluation.limit import Limit
 from sensorplan.metrics import Errors, ratio_interval
-from sensorplan.plan import CurvePoint, Ranking, budget_at
+from sensorplan.plan import Ranking, budget_at
 from sensorplan.rankers import RANDOM
 from sensorplan.rankers.dynst.probing import draw_stretches, relative_loss
 from sensorplan.sampling import fitting_windows

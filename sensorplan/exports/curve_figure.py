@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from sensorplan.curve import CurvePoint, CurveRecord
 from sensorplan.exports.style import (
     COLOURS,
     GREY,
@@ -15,7 +16,7 @@ from sensorplan.exports.style import (
     new_figure,
     to_png,
 )
-from sensorplan.plan import CurvePoint, CurveRecord, Plan, Score
+from sensorplan.plan import Plan, Score
 
 _MARKERS = "osD^vP"
 _TITLE = "What switching sensors off costs the forecast"

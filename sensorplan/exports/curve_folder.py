@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sensorplan.curve import CURVE_FILE, CurvePoint, CurveRecord
 from sensorplan.exports.curve_figure import methods_png
 from sensorplan.exports.files import write_folder
 from sensorplan.exports.folder import check_target
 from sensorplan.exports.tables import curve_csv
-from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord
 
 
 def write_curve(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sensorplan.curve import CurvePoint
 from sensorplan.errors import OutputError
 from sensorplan.exports.curve_figure import curve_png
 from sensorplan.exports.files import check_parent, write_folder
@@ -10,7 +11,7 @@ from sensorplan.exports.geojson import geojson
 from sensorplan.exports.map_figure import map_png
 from sensorplan.exports.reasons import resilience_csv
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
-from sensorplan.plan import PLAN_FILE, CurvePoint, Plan, Ranking
+from sensorplan.plan import PLAN_FILE, Plan, Ranking
 from sensorplan.reasons import RESILIENCE_FILE, Reasons
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData

@@ -6,7 +6,8 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sensorplan.plan import CurveRecord, Plan, stem_of
+from sensorplan.curve import CurveRecord
+from sensorplan.plan import Plan, stem_of
 
 # Okabe and Ito, "Color Universal Design" (2008)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

@@ -7,9 +7,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from sensorplan.curve import CurvePoint
 from sensorplan.exports.reasons import COLUMNS, DECIMALS, reason_columns
 from sensorplan.exports.shapes import decimals, region_shapes
-from sensorplan.plan import CurvePoint, Plan, Ranking
+from sensorplan.plan import Plan, Ranking
 from sensorplan.reasons import Reasons
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from sensorplan.curve import CurvePoint
 from sensorplan.errors import ConstraintError
 from sensorplan.evaluation import find_knee, mask_errors, plan_curve
 from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import Prepared, Stage, as_it_was
-from sensorplan.plan import CurvePoint, Metrics, budget_at
+from sensorplan.plan import Metrics, budget_at
 from sensorplan.rankers import OWN, masks_along, path_steps
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.sensors import Bools

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensorplan.curve import CURVE_FILE, CurvePoint, CurveRecord
 from sensorplan.errors import RecipeError
 from sensorplan.evaluation import (
     baseline_losses,
@@ -35,7 +36,7 @@ from sensorplan.pipeline.planning import (
 )
 from sensorplan.pipeline.preparing import default_folder, with_window
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
-from sensorplan.plan import CURVE_FILE, CurvePoint, CurveRecord, Ranking
+from sensorplan.plan import Ranking
 from sensorplan.rankers import OWN, RANDOM, RANKERS, History, make_history
 from sensorplan.recipe import ConstraintSettings, Recipe
 from sensorplan.windows import split_record

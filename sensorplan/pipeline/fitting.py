@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sensorplan.constraints import free_rules
+from sensorplan.curve import CurvePoint
 from sensorplan.evaluation import (
     Evidence,
     accuracy_curve,
@@ -24,7 +25,7 @@ from sensorplan.pipeline.reasons import give_reasons
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import ConditionRow, CurvePoint, ForecasterRecord, Plan, Ranking
+from sensorplan.plan import ConditionRow, ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
