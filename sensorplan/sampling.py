@@ -23,3 +23,10 @@ def random_masks(rng: np.random.Generator, batch: int, regions: int) -> NDArray[
     budget[rng.random(batch) < FULL_SHARE] = regions
     place = rng.random((batch, regions)).argsort(1).argsort(1)
     return (place < budget[:, None]).astype(np.float32)
+
+
+def random_survivors(
+    rng: np.random.Generator, windows: int, regions: int, failing: float
+) -> NDArray[np.bool_]:
+    """``[window, region]`` True where a region works, when a share of them fails at random."""
+    return np.asarray(rng.random((windows, regions)) >= failing)

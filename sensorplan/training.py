@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sensorplan.errors import TrainingError
 from sensorplan.forecasters import Network, build_backbone
 from sensorplan.recipe import TrainingSettings
-from sensorplan.sampling import fitting_windows, random_masks
+from sensorplan.sampling import fitting_windows, random_masks, random_survivors
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
 
@@ -138,11 +138,9 @@ class Trainer:
         if keep_best:
             best, best_loss = self.snapshot(), self.validation_loss(validation_masks)
         for step in range(1, steps + 1):
-            starts = self.rng.choice(
-                self.windows.split.train,
-                min(self.batch_size, len(self.windows.split.train)),
-                replace=False,
-            )
+            training = self.windows.split.train
+            size = min(self.batch_size, len(training))
+            starts = self.rng.choice(training, size, replace=False)
             mask = masks(len(starts))
             loss = self.loss(self.windows.batch(starts), self.theta * mask, self._some_targets())
             if penalty:
@@ -188,19 +186,17 @@ class Trainer:
         """Loss of one mask ``[region]`` on some windows; the same regions fail for every mask."""
         if not self.failing:
             return self._loss(self.mask_tensor(mask), starts)
-        rng = np.random.default_rng(0)
-        return self._loss(self.mask_tensor(mask & self._works(rng, len(starts))), starts)
+        works = random_survivors(np.random.default_rng(0), len(starts), len(mask), self.failing)
+        return self._loss(self.mask_tensor(mask & works), starts)
 
     def failing_masks(self, mask: Bools) -> GateSampler:
         """Masks of a step: one mask, of which the failing share is out in each window."""
         fixed = self.mask_tensor(mask)
         if not self.failing:
             return lambda batch: fixed.expand(batch, -1)
-        return lambda batch: fixed * self.mask_tensor(self._works(self.rng, batch))
-
-    def _works(self, rng: np.random.Generator, windows: int) -> Bools:
-        """``[window, region]`` False where it fails."""
-        return np.asarray(rng.random((windows, self.windows.regions)) >= self.failing)
+        return lambda batch: (
+            fixed * self.mask_tensor(random_survivors(self.rng, batch, len(mask), self.failing))
+        )
 
     def _loss(self, masks: Tensor, starts: Ints) -> float:
         targets = self._fixed_targets()

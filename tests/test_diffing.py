@@ -11,7 +11,7 @@ from plans import make_plan
 from test_pipeline import rows_of, write_grid, write_stations
 
 from sensorplan.errors import DataError, OutputError
-from sensorplan.exports.test_stretch import read_window_errors
+from sensorplan.exports.window_errors import read_window_errors
 from sensorplan.metrics import squares_interval
 from sensorplan.pipeline import diff
 from sensorplan.plan import Plan

@@ -12,7 +12,7 @@ from sensorplan.exports.files import check_file, write_file
 from sensorplan.exports.maps import read_deployment
 from sensorplan.exports.records import records_csv
 from sensorplan.exports.tables import COORDINATES, FREQUENCY
-from sensorplan.exports.test_stretch import ERRORS_FILE, WindowErrors, read_window_errors
+from sensorplan.exports.window_errors import ERRORS_FILE, WindowErrors, read_window_errors
 from sensorplan.metrics import squares_interval
 from sensorplan.plan import SCHEMA_VERSION, Plan, Record
 

@@ -15,7 +15,7 @@ from sensorplan.evaluation import (
 from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.exports.records import records_csv
-from sensorplan.exports.test_stretch import ERRORS_FILE, window_errors_csv
+from sensorplan.exports.window_errors import ERRORS_FILE, window_errors_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.phasing import phases_of
