@@ -7,6 +7,7 @@ Quarterly 20, 451-468). It takes a clear gain to leave the network for the regre
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,14 +16,13 @@ from sensorplan.evaluation.forecasts import (
     Forecast,
     batches,
     compact_forecast,
-    forecast_errors,
 )
 from sensorplan.forecasters import BLEND, LINEAR, Compact, CompactBlend, CompactLinear
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
-from sensorplan.windows import Windows
+from sensorplan.windows import Batch, Windows
 
-CLEAR_GAIN = 0.005  # of the RMSE on validation
+CLEAR_GAIN = 0.005  # of the weighted RMSE on validation
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,31 @@ def _fitted(trainer: Trainer, mask: Bools) -> Compact:
 
 def _best_share(windows: Windows, mask: Bools, network: Compact, linear: Compact) -> Tensor:
     """``[horizon * channel]`` of the linear forecast with the least squared error on validation."""
-    weight = windows.loss_weight.repeat(1, windows.split.horizon)  # [region, horizon * channel]
     first, second = compact_forecast(network, mask), compact_forecast(linear, mask)
-    along, across = (torch.zeros(weight.shape[1], device=weight.device) for _ in range(2))
+    along = across = torch.zeros((), device=windows.loss_weight.device)
     with torch.no_grad():
         for batch in batches(windows, windows.split.validation):
             base = first(batch)
             change = second(batch) - base
-            weights = weight * batch.valid
-            if batch.weight is not None:
-                weights = weights * batch.weight
-            along += (weights * change * (batch.future - base)).sum((0, 1))
-            across += (weights * change**2).sum((0, 1))
+            weights = _weights(windows, batch)
+            along = along + (weights * change * (batch.future - base)).sum((0, 1))
+            across = across + (weights * change**2).sum((0, 1))
     return (along / across.clamp(min=1e-12)).clamp(0, 1)
 
 
 def _validation_rmse(windows: Windows, mask: Bools, compact: Compact) -> float:
-    starts = windows.split.validation
-    return forecast_errors(windows, starts, compact_forecast(compact, mask)).rmse
+    """Root of the mean squared error on validation, weighted as the loss is."""
+    forecast = compact_forecast(compact, mask)
+    squares = count = 0.0
+    with torch.no_grad():
+        for batch in batches(windows, windows.split.validation):
+            weights = _weights(windows, batch)
+            squares += float((weights * (forecast(batch) - batch.future) ** 2).sum())
+            count += float(weights.sum())
+    return float(np.sqrt(squares / count))
+
+
+def _weights(windows: Windows, batch: Batch) -> Tensor:
+    """``[batch, region, horizon * channel]`` of each target in the loss; 0 where not observed."""
+    weights = windows.loss_weight.repeat(1, windows.split.horizon) * batch.valid
+    return weights if batch.weight is None else weights * batch.weight
