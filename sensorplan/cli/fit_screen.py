@@ -84,14 +84,15 @@ def _contest(plan: Plan) -> list[Text]:
     if len(plan.candidates) < 2 or plan.candidate_loss is None:
         return []
     first, second = sorted(plan.candidates, key=lambda name: plan.candidates[name])[:2]
-    own, other, refined = (
-        f"{100 * np.expm1(loss / 2):+.1f} %"
-        for loss in (plan.candidates[first], plan.candidates[second], plan.candidate_loss)
+    best = plan.candidates[first]
+    next_best, refined = (
+        f"{100 * np.expm1(abs(loss - best) / 2):.1f} %"
+        for loss in (plan.candidates[second], plan.candidate_loss)
     )
     return [
         Text(
-            f"Of {len(plan.candidates)} candidates {first} was best on earlier time, with an error "
-            f"{own} to that of all sensors (next: {second} {other}); refined {refined}."
+            f"Of {len(plan.candidates)} candidates {first} was best on earlier time; the next, "
+            f"{second}, has an error {next_best} higher. Refined, it is {refined} lower."
         )
     ]
 
