@@ -218,6 +218,15 @@ def test_phases_that_are_none(phases):
         MaskSettings(phases=phases)
 
 
+def test_every_phase_switches_something_off(tmp_path):
+    data = write_stations(tmp_path / "net.nc")
+    message = r"^--phases 0\.5, 0\.55: of 8 sensors \(or patches\) they keep 4, 4; expected fewer"
+    with pytest.raises(RecipeError, match=message):
+        fit(quick(data, mask={"phases": [0.5, 0.55]}), out=tmp_path / "p")
+    with pytest.raises(RecipeError, match=r"they keep 8, 4; expected fewer in each$"):
+        fit(quick(data, mask={"phases": [0.01, 0.5]}), out=tmp_path / "p")
+
+
 def test_compare_obeys(tmp_path):
     data = write_stations(tmp_path / "net.nc", times=300)
     recipe = quick(data).model_dump()

@@ -76,6 +76,12 @@ def regions_to_keep(recipe: Recipe, constraints: Constraints) -> int | None:
     """
     mask, regions = recipe.mask, len(constraints.names)
     sparsity = mask.phases[-1] if mask.phases else mask.sparsity
+    steps = [regions, *(budget_at(share, regions) for share in mask.phases)]
+    if len(set(steps)) < len(steps):
+        raise RecipeError(
+            f"--phases {', '.join(f'{share:g}' for share in mask.phases)}: of {regions} sensors "
+            f"(or patches) they keep {', '.join(map(str, steps[1:]))}; expected fewer in each"
+        )
     budget, option = mask.budget, f"--budget {mask.budget}"
     if mask.add is not None:
         budget = int(constraints.required.sum()) + mask.add
