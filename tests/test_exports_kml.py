@@ -14,7 +14,7 @@ from test_exports_geojson import over_the_pole
 from sensorplan.exports.geojson import plain
 from sensorplan.exports.kml import kml
 from sensorplan.exports.links import link_lines
-from sensorplan.exports.style import DROPPED, GREY, KEPT
+from sensorplan.exports.style import DROPPED, KEPT, LINK
 
 NAMES = {"": "http://www.opengis.net/kml/2.2"}
 
@@ -61,7 +61,7 @@ def test_colours_are_opacity_blue_green_red():
     for name, part, colour in (
         ("keep", "IconStyle", KEPT),
         ("drop", "IconStyle", DROPPED),
-        ("link", "LineStyle", GREY),
+        ("link", "LineStyle", LINK),
     ):
         red, green, blue = (colour[at : at + 2].lower() for at in (1, 3, 5))
         found = styles[name].findtext(f"{part}/color", namespaces=NAMES)

@@ -276,6 +276,20 @@ def test_a_plan_without_positions_goes_to_every_format_but_kml(tmp_path, format)
         export_map(tmp_path / "a.plan", tmp_path / "map.kml", "kml")
 
 
+def test_attributes_that_differ_in_case_alone_go_to_a_database(tmp_path):
+    attributes = {
+        "Height": (1.0,) * 12,
+        "height": (2.0,) * 12,
+        "rank": (3,) * 12,
+        "RANK_": (4,) * 12,
+    }
+    write(tmp_path / "a.plan", replace(make_sensor_data(), attributes=attributes))
+    export_map(tmp_path / "a.plan", tmp_path / "map.gpkg", "gpkg")
+    frame = gpd.read_file(tmp_path / "map.gpkg", layer="deployment")
+    found = frame.loc[0, ["Height", "height_", "rank_", "RANK__"]].tolist()
+    assert found == [1, 2, 3, 4]
+
+
 def test_names_that_look_missing_or_numeric_survive(tmp_path):
     names = ("NA", "007", "nan", "1e5", "a,b", 'q"', "ü")
     write(tmp_path / "a.plan", replace(make_sensor_data(nodes=7), sensors=names))

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from sensorplan.exports.geojson import plain
-from sensorplan.exports.style import DROPPED, GREY, KEPT
+from sensorplan.exports.style import DROPPED, KEPT, LINK
 from sensorplan.exports.tables import COORDINATES
 
 REGIONS, LINKS = "deployment", "links"  # schemas
@@ -45,7 +45,7 @@ def kml(frame: gpd.GeoDataFrame, lines: gpd.GeoDataFrame, title: str) -> bytes:
     _add_region_style(document, "keep", KEPT, scale="1.0")
     _add_region_style(document, "drop", DROPPED, scale="0.7")
     link = ET.SubElement(document, "Style", id="link")
-    _add_parts(link, "LineStyle", color=_colour(GREY), width="1.5")
+    _add_parts(link, "LineStyle", color=_colour(LINK), width="1.5")
     placed = frame[frame["geometry"].notna()]
     columns = [name for name in frame.columns if name not in {*COORDINATES, "geometry"}]
     layers = [(REGIONS, placed[[*columns, "geometry"]])]

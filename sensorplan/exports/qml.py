@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from matplotlib.colors import to_rgb
 
-from sensorplan.exports.style import DROPPED, GREY, KEPT
+from sensorplan.exports.style import DROPPED, KEPT, LINK
 
 Symbol = Literal["marker", "fill", "line"]
 
@@ -36,9 +36,9 @@ def regions_qml(symbol: Literal["marker", "fill"]) -> str:
 
 
 def links_qml() -> str:
-    """Thin grey lines."""
+    """Thin dark lines."""
     root, renderer = _document("singleSymbol")
-    options = {"line_color": _colour(GREY), "line_width": "0.3", "line_style": "solid"}
+    options = {"line_color": _colour(LINK), "line_width": "0.3", "line_style": "solid"}
     _add_symbol(ET.SubElement(renderer, "symbols"), "0", "line", options)
     return _text(root)
 

@@ -130,10 +130,17 @@ def _positions(regions: Regions, data: SensorData) -> dict[str, Any]:
 
 
 def _attributes(regions: Regions, data: SensorData) -> Mapping[str, tuple[object, ...]]:
-    """The file's own columns ``[region]``; one named like a column of ours gets a ``_`` behind."""
+    """The file's own columns ``[region]``; one whose name is taken gets a ``_`` behind.
+
+    Upper and lower case are one: so they are in the databases that maps are written to.
+    """
     if regions.patched:
         return {}
-    return {
-        f"{name}_" if name.lower() in _TAKEN else name: column
-        for name, column in data.attributes.items()
-    }
+    columns: dict[str, tuple[object, ...]] = {}
+    taken = set(_TAKEN)
+    for name, column in data.attributes.items():
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        columns[name] = column
+    return columns
