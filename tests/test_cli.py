@@ -586,6 +586,7 @@ def write_map(monkeypatch):
         (["-o", "-", "--format", "csv"], None, "csv"),
         (["-o", "m.GPKG"], Path("m.GPKG"), "gpkg"),
         (["-o", "m.json"], Path("m.json"), "geojson"),
+        (["-o", "m.kml"], Path("m.kml"), "kml"),
         (["-o", "m.png", "--format", "csv"], Path("m.png"), "csv"),
     ],
 )
@@ -687,4 +688,4 @@ def test_the_value_kept_in_words(share, said):
 def test_an_unknown_ending_of_a_map(tmp_path):
     result = run("export-map", tmp_path / "a.plan", "-o", tmp_path / "z.shp")
     assert result.exit_code == RecipeError.exit_code
-    assert "z.shp: unknown ending; expected one of geojson, gpkg, csv, png" in result.stderr
+    assert "z.shp: unknown ending; expected one of geojson, gpkg, kml, csv, png" in result.stderr

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rfc7946
 import shapely
 from factories import make_sensor_data
 
@@ -245,20 +246,9 @@ def test_curve_csv_has_the_columns_of_the_contract():
 
 
 def check_rfc7946(content):
-    """No crs, finite coordinates in range, exteriors counter-clockwise and holes clockwise."""
-    collection = json.loads(content, parse_constant=pytest.fail)
-    assert collection["type"] == "FeatureCollection"
-    assert "crs" not in collection
-    for shape in filter(None, shapes_of(content)):
-        west, south, east, north = shape.bounds
-        assert -180 <= west <= east <= 180
-        assert -90 <= south <= north <= 90
-        assert shape.is_valid
-        for polygon in shapely.get_parts(shape):
-            if polygon.geom_type == "Polygon":
-                assert polygon.exterior.is_ccw
-                assert not any(hole.is_ccw for hole in polygon.interiors)
-    return collection
+    """The rules of the standard, and no polygon that crosses itself."""
+    assert all(shape.is_valid for shape in filter(None, shapes_of(content)))
+    return rfc7946.check(content)
 
 
 @pytest.mark.parametrize(("grid", "patch"), [(None, None), ((5, 6), None), ((5, 6), (2, 4))])
@@ -355,12 +345,22 @@ def test_a_sensor_without_a_position_has_a_null_geometry():
     assert map_warnings(frame) == ["1 of 12 sensors have no position and are not on the map"]
 
 
+def test_planar_data_without_any_position_has_no_warning_of_the_wrong_place():
+    data = planar(make_sensor_data())
+    data.geometry.positions[...] = np.nan
+    assert map_warnings(frame_of(data)) == [
+        "the data holds no positions: the map shows the ranking only"
+    ]
+
+
 def test_planar_coordinates_are_told_in_the_file_and_to_the_caller():
     data = planar(make_sensor_data(grid=(2, 3)))
     data.geometry.corners[...] *= 1e-6  # micrometres in metres
     frame = frame_of(data)
     content = geojson(frame)
-    assert "not longitude and latitude" in json.loads(content)["planar_coordinates"]
+    collection = json.loads(content)
+    assert "not longitude and latitude" in collection["planar_coordinates"]
+    assert not any("bbox" in part for part in (collection, *collection["features"]))
     assert {s.is_valid and s.area > 0 for s in shapes_of(content)} == {True}
     assert any("planar" in warning for warning in map_warnings(frame))
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from dataclasses import replace
 
 import numpy as np
@@ -248,7 +249,7 @@ def test_the_reasons_go_to_every_format(tmp_path, monkeypatch, positions):
     export_map(tmp_path / "a.plan", tmp_path / "map.gpkg", "gpkg")
     export_map(tmp_path / "a.plan", tmp_path / "map.csv", "csv")
     expected = (tmp_path / "a.plan" / "ranking.csv").read_bytes()
-    assert (tmp_path / "map.csv").read_bytes() == expected
+    assert (tmp_path / "map.csv").read_bytes().removeprefix(BOM_UTF8) == expected
 
 
 def test_resilience_csv_holds_every_case():

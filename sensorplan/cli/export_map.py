@@ -18,7 +18,7 @@ def export_map(
     format: Annotated[
         str | None,
         typer.Option(
-            help="geojson, gpkg, csv or png. Default: what the ending of the -o file says, "
+            help="geojson, gpkg, kml, csv or png. Default: what the ending of the -o file says, "
             "else geojson."
         ),
     ] = None,

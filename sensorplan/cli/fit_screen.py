@@ -58,7 +58,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
     folder = str(result.folder)
     parts += [
         whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, resilience.csv, plan.json)"),
-        whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.geojson"),
+        whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.gpkg"),
     ]
     return Group(*parts)
 

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from sensorplan.exports.shapes import Shapes
+from sensorplan.exports.sphere import Shapes
 from sensorplan.exports.style import (
     COLOURS,
     GREY,

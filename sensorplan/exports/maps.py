@@ -2,8 +2,8 @@
 
 import json
 import sys
-import warnings
-from io import BytesIO
+from codecs import BOM_UTF8
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,17 +16,24 @@ from shapely.errors import ShapelyError
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.exports.files import check_file, write_file
 from sensorplan.exports.geojson import geojson
+from sensorplan.exports.geopackage import geopackage
+from sensorplan.exports.kml import kml
+from sensorplan.exports.links import link_lines, link_warnings
 from sensorplan.exports.map_figure import map_png
+from sensorplan.exports.style import dataset_stem
 from sensorplan.exports.tables import (
     COORDINATES,
     PROPERTIES,
     is_planar,
-    map_warnings,
+    position_warnings,
     ranking_csv,
 )
 from sensorplan.plan import Plan, budget_at
 
-MapFormat = Literal["geojson", "gpkg", "csv", "png"]
+MapFormat = Literal["geojson", "gpkg", "kml", "csv", "png"]
+
+_ON_EARTH: Collection[MapFormat] = ("geojson", "kml")
+"""Formats that hold latitude and longitude only."""
 
 
 def export_map(
@@ -41,7 +48,8 @@ def export_map(
     Args:
         plan_folder: The folder that `write_plan` wrote.
         target: The file; None: stdout.
-        format: ``geojson``, ``gpkg``, ``csv`` (polygons as well-known text) or ``png``.
+        format: ``geojson`` (RFC 7946), ``gpkg`` or ``kml`` (both with the lines to substitutes),
+            ``csv`` (for spreadsheets; polygons as well-known text) or ``png``.
         sparsity: Cut the ranking here, in [0, 1), instead of where the plan does.
         overwrite: Replace an older file.
 
@@ -49,7 +57,8 @@ def export_map(
         Warnings for the user, plain sentences.
 
     Raises:
-        RecipeError: The format is unknown or cannot go to stdout, or the sparsity is out of range.
+        RecipeError: The format is unknown, cannot go to stdout or cannot hold this plan's
+            positions, or the sparsity is out of range.
         DataError: The plan folder is missing or damaged.
         OutputError: The file exists and `overwrite` is False, or could not be written.
     """
@@ -63,6 +72,7 @@ def export_map(
         check_file(target, overwrite)
     plan = Plan.load(plan_folder)
     frame = read_deployment(plan_folder)
+    _check_positions(frame, plan_folder, format)
     if sparsity is not None:
         frame = recut(frame, budget_at(sparsity, len(frame)))
     content = _render(frame, plan, format)
@@ -71,7 +81,8 @@ def export_map(
         sys.stdout.buffer.flush()
     else:
         write_file(target, content, overwrite)
-    return map_warnings(frame) if format == "geojson" else []
+    warnings = [] if format in ("csv", "png") else position_warnings(frame)
+    return warnings + (link_warnings(frame) if format in ("gpkg", "kml") else [])
 
 
 def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:
@@ -126,29 +137,38 @@ def _read_positions(file: Path) -> pd.DataFrame:
     return table[["sensor", *(COORDINATES if is_planar(table) else COORDINATES[:2])]]
 
 
+def _check_positions(frame: gpd.GeoDataFrame, plan_folder: Path, format: MapFormat) -> None:
+    formats = get_args(MapFormat)
+    if is_planar(frame) and format in _ON_EARTH:
+        allowed = ", ".join(name for name in formats if name not in _ON_EARTH)
+        raise RecipeError(
+            f"--format {format} holds latitude and longitude, the positions of {plan_folder} are "
+            f"planar (y, x); expected one of {allowed}"
+        )
+    if format == "kml" and frame["geometry"].isna().all():
+        allowed = ", ".join(name for name in formats if name != format)
+        raise RecipeError(
+            f"--format {format} shows positions, {plan_folder} has none; expected one of {allowed}"
+        )
+
+
 def _render(frame: gpd.GeoDataFrame, plan: Plan, format: MapFormat) -> bytes:
     if format == "geojson":
         return geojson(frame)
     if format == "gpkg":
-        return _gpkg(frame)
+        return geopackage(frame, link_lines(frame))
+    if format == "kml":
+        kept = (frame["decision"] == "keep").sum()
+        return kml(
+            frame, link_lines(frame), f"{dataset_stem(plan)}: {kept:,} of {len(frame):,} kept"
+        )
     if format == "csv":
         return _csv(frame)
     return map_png(frame, plan)
 
 
-def _gpkg(frame: gpd.GeoDataFrame) -> bytes:
-    buffer = BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "'crs' was not provided"
-        )  # planar, and the caller says so
-        frame.to_file(buffer, driver="GPKG", layer="deployment", engine="pyogrio")
-    return buffer.getvalue()
-
-
 def _csv(frame: gpd.GeoDataFrame) -> bytes:
-    """`ranking.csv`, and a column ``wkt`` with the polygons where there are any."""
+    """`ranking.csv` with a byte order mark, and a column ``wkt`` where there are polygons."""
     polygons = frame.geometry[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
-    if polygons.empty:
-        return ranking_csv(frame)
-    return ranking_csv(frame.assign(wkt=polygons.to_wkt()))
+    table = frame if polygons.empty else frame.assign(wkt=polygons.to_wkt())
+    return BOM_UTF8 + ranking_csv(table)

@@ -2,20 +2,16 @@
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from sensorplan.exports.sphere import DECIMALS, Shapes, cells_on_sphere
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, Geometry, Ints
-
-Shapes = NDArray[np.object_]
-
-_WORLD = shapely.box(-180, -90, 180, 90)
 
 
 def decimals(geometry: Geometry) -> int:
     """Decimals to keep of a coordinate: 1 cm on the earth, else a billionth of the extent."""
     if geometry.crs is not None:
-        return 7
+        return DECIMALS
     everything = geometry.positions if geometry.corners is None else geometry.corners.reshape(-1, 2)
     known = everything[np.isfinite(everything).all(axis=1)]
     extent = np.ptp(known, axis=0).max() if len(known) else 0
@@ -31,20 +27,16 @@ def region_shapes(regions: Regions, geometry: Geometry | None) -> Shapes:
 
     Returns:
         ``[region]`` shapely points, polygons or multi-polygons as (longitude, latitude) or (x, y),
-        in degrees or the file's unit; exterior rings are counter-clockwise, and a polygon across
-        the dateline is split there. None for a region without a position.
+        in degrees or the file's unit; exterior rings are counter-clockwise, a polygon across the
+        antimeridian is split there, and one over a pole reaches the edge of the map. None for a
+        region without a position.
     """
     if geometry is None:
         return np.full(len(regions), None)
     if geometry.corners is None:
         return _points(regions, geometry)
     corners = np.round(geometry.corners, decimals(geometry))
-    cells = shapely.polygons(corners)
-    if geometry.crs is not None:
-        outside = (np.abs(corners[..., 0]).max(axis=1) > 180) | (
-            np.abs(corners[..., 1]).max(axis=1) > 90
-        )
-        cells[outside] = _into_world(cells[outside])
+    cells = shapely.polygons(corners) if geometry.crs is None else cells_on_sphere(corners)
     return _oriented(_unions(cells, regions.members))
 
 
@@ -55,20 +47,6 @@ def _points(regions: Regions, geometry: Geometry) -> Shapes:
     rounded = np.round(positions[located, ::-1], decimals(geometry)) + 0.0  # no -0.0
     shapes[located] = shapely.points(rounded)
     return shapes
-
-
-def _into_world(cells: Shapes) -> Shapes:
-    """``[cell]`` the same places with longitudes in [-180, 180], cut at the dateline."""
-    pieces = np.stack(
-        [
-            shapely.intersection(shapely.transform(cells, lambda xy, turn=turn: xy + turn), _WORLD)
-            for turn in ([-360, 0], [0, 0], [360, 0])
-        ],
-        axis=1,
-    )
-    pieces[shapely.area(pieces) == 0] = None  # a cell that only touches the dateline
-    whole: Shapes = shapely.union_all(pieces, axis=1)
-    return whole
 
 
 def _unions(cells: Shapes, members: Ints) -> Shapes:

@@ -13,6 +13,7 @@ from sensorplan.plan import Plan, stem_of
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 YELLOW = "#F0E442"
 GREY, PALE = "#707070", "#DEDEDE"
+KEPT, DROPPED, LINK = COLOURS[0], COLOURS[1], "#333333"  # on the vector maps
 
 
 def new_figure(width: float, height: float) -> Figure:

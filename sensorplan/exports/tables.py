@@ -73,20 +73,24 @@ def is_planar(frame: pd.DataFrame) -> bool:
     return "y" in frame and "x" in frame
 
 
-def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
+def position_warnings(frame: gpd.GeoDataFrame) -> list[str]:
     """What a map cannot show, as sentences for the user."""
     lost = int(frame["geometry"].isna().sum())
     if lost == len(frame):
         return ["the data holds no positions: the map shows the ranking only"]
-    warnings = []
     if lost:
-        warnings.append(f"{lost} of {len(frame)} sensors have no position and are not on the map")
-    if is_planar(frame):
-        warnings.append(
-            "the positions are planar (y, x), not latitude and longitude: "
-            "GeoJSON readers will put them in the wrong place on the earth"
-        )
-    return warnings
+        return [f"{lost} of {len(frame)} sensors have no position and are not on the map"]
+    return []
+
+
+def map_warnings(frame: gpd.GeoDataFrame) -> list[str]:
+    """What `deployment.geojson` cannot show, as sentences for the user."""
+    planar = (
+        "the positions are planar (y, x), not latitude and longitude: "
+        "GeoJSON readers will put them in the wrong place on the earth"
+    )
+    shown = is_planar(frame) and frame["geometry"].notna().any()
+    return position_warnings(frame) + ([planar] if shown else [])
 
 
 def ranking_csv(frame: gpd.GeoDataFrame) -> bytes:
@@ -126,10 +130,17 @@ def _positions(regions: Regions, data: SensorData) -> dict[str, Any]:
 
 
 def _attributes(regions: Regions, data: SensorData) -> Mapping[str, tuple[object, ...]]:
-    """The file's own columns ``[region]``; one named like a column of ours gets a ``_`` behind."""
+    """The file's own columns ``[region]``; one whose name is taken gets a ``_`` behind.
+
+    Upper and lower case are one: so they are in the databases that maps are written to.
+    """
     if regions.patched:
         return {}
-    return {
-        f"{name}_" if name.lower() in _TAKEN else name: column
-        for name, column in data.attributes.items()
-    }
+    columns: dict[str, tuple[object, ...]] = {}
+    taken = set(_TAKEN)
+    for name, column in data.attributes.items():
+        while name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        columns[name] = column
+    return columns
