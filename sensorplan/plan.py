@@ -240,7 +240,8 @@ class Ranking:
 
     Attributes:
         order: ``[region]`` region index at each rank.
-        importance: ``[region]`` score of each region, falling along `order`, in [0, 1].
+        importance: ``[region]`` score of each region, in [0, 1], falling along `order` as far as
+            no constraint moved a region.
     """
 
     def __init__(self, order: Ints, importance: Floats) -> None:

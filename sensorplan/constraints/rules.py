@@ -118,7 +118,8 @@ class Rules:
     def apply(self, ranking: Ranking) -> tuple[Bools, Ranking]:
         """The mask of a ranking that obeys, and the ranking with its regions first.
 
-        Excluded regions come last; among the kept and among the dropped the order stays.
+        Excluded regions come last; among the kept and among the dropped the order stays. Importance
+        stays too, and may rise along the order then.
         """
         mask = self.cut(ranking.order)
         if not self.binding:
