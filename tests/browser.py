@@ -1,5 +1,6 @@
 """Headless Chromium for tests of pages."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.problems()  # of the page before
         self.driver.get(file.as_uri())
         ready = "return document.documentElement.dataset.ready === 'yes'"
         WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script(ready))
@@ -41,9 +43,7 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def problems(self) -> list[str]:
-        """What the console says, and every request that is for more than the page itself."""
-        import json
-
+        """What the console warns of, and every address that the page has asked for, since last."""
         said = [
             entry["message"]
             for entry in self.driver.get_log("browser")
@@ -55,9 +55,8 @@ class Browser:
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
-        local = ("file:", "data:", "blob:")
-        pages = {url for url in asked if url.startswith("file:")}
-        return said + [url for url in asked if not url.startswith(local)] + sorted(pages)[1:]
+        own = ("data:", "blob:", self.driver.current_url)
+        return said + [url for url in asked if not url.startswith(own)]
 
 
 @contextmanager

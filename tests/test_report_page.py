@@ -1,6 +1,5 @@
 """The report in a browser."""
 
-import io
 import time
 from dataclasses import replace
 
@@ -9,12 +8,12 @@ import pandas as pd
 import pytest
 from browser import chromium, needs_chromium
 from factories import make_sensor_data
-from test_exports import planar, shifted, write
+from test_exports import planar, shifted
 from test_report import write_plan_with
 
 from sensorplan.exports import folder
 from sensorplan.exports.report import write_report
-from sensorplan.plan import ConstraintCheck, PhaseRecord
+from sensorplan.plan import ConstraintCheck
 
 pytestmark = needs_chromium
 
@@ -161,7 +160,7 @@ def test_numbers_sort_as_numbers_and_missing_ones_last(browser, page):
     browser.open(page(replace(make_sensor_data(), attributes={"height": values})))
     browser.run("[...document.querySelectorAll('#ranking thead button')].at(-1).click()")
     cells = browser.run(
-        "return [...document.querySelectorAll('#ranking tbody tr')].map((r) => r.lastChild.innerText)"
+        "return [...document.querySelectorAll('#ranking td:last-child')].map((c) => c.innerText)"
     )
     assert cells == ["-1", "2.5", "3", "4", "5", "6", "7", "9", "10", "100", "", ""]
 
@@ -303,3 +302,15 @@ def hover(browser, row):
         event = {"type": "mouseMoved", "x": x + step, "y": y}
         browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
     return browser.run(TIP)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["points", "cells"])
+def test_twenty_thousand_regions_are_there_at_once(browser, page, shape):
+    grid = (100, 200) if shape == "cells" else None
+    browser.open(page(make_sensor_data(nodes=20_000, times=4, grid=grid)))
+    assert browser.run("return performance.getEntriesByName('ready')[0].startTime") < 2000
+    began = time.monotonic()
+    set_value(browser, "kept", 10_000)
+    assert browser.run(CUT) == [10_000, 10_000]
+    assert time.monotonic() - began < 2

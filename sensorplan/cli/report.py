@@ -36,7 +36,11 @@ def report(
 
     if output == "-" and sys.stdout is not None and sys.stdout.isatty():
         raise RecipeError("-o - is a page of a megabyte or more, not for a terminal")
-    target = None if output == "-" else Path(output or f"{plan.resolve().stem}.html")
+    target = (
+        None
+        if output == "-"
+        else Path(output or f"{plan.absolute().name.removesuffix('.plan')}.html")
+    )
     with writing_stdout():
         write_report(plan, target, overwrite)
     if target is not None:

@@ -49,7 +49,7 @@ def read_records(file: Path, kind: type[Row]) -> list[Row]:
     try:
         return [
             kind.model_validate(
-                {name: value or ("nan" if name in numbers else "") for name, value in row.items()}
+                {k: "nan" if k in numbers and value == "" else value for k, value in row.items()}
             )
             for row in rows
         ]

@@ -282,7 +282,10 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
     addEventListener("beforeprint", () => fill(MOST_PRINTED));
     addEventListener("afterprint", () => fill());
-    document.documentElement.dataset.ready = "yes";
+    requestAnimationFrame(() => setTimeout(() => { // drawn
+      performance.mark("ready");
+      document.documentElement.dataset.ready = "yes";
+    }));
   }
   start();
 })();
