@@ -93,6 +93,8 @@ def test_it_fits_the_screen(browser, page, width, dark):
     light = [sum(int(n) for n in rgb[4:-1].split(",")) > 382 for rgb in (ink, paper)]
     assert light == [dark, not dark]
     assert drawn == ("#14171b" if dark else "#ffffff")
+    assert all("rank" in hover(browser, row) for row in range(12))
+    assert browser.run("return document.documentElement.scrollWidth") <= width
     assert browser.problems() == []
 
 
@@ -226,7 +228,7 @@ def test_zooming_keeps_the_shape_of_the_map(browser, page):
 
 
 def test_on_paper_the_ranking_is_longer_and_nothing_is_cut_off(browser, page):
-    browser.open(page(make_sensor_data(nodes=120, times=4)), dark=True)
+    browser.open(page(make_sensor_data(nodes=120, times=4)), width=794, dark=True)
     browser.run("dispatchEvent(new Event('beforeprint'))")
     assert len(browser.run(NAMES)) == 120
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -236,6 +238,7 @@ def test_on_paper_the_ranking_is_longer_and_nothing_is_cut_off(browser, page):
     assert browser.run("return getComputedStyle(document.querySelector('.tools')).display") == (
         "none"
     )
+    assert browser.run("return document.documentElement.scrollWidth") <= 794
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     browser.run("dispatchEvent(new Event('afterprint'))")
     assert len(browser.run(NAMES)) == 50

@@ -34,13 +34,10 @@ DECIMALS = 5  # of degrees
 TOOLTIP = """<div style="max-width:15rem">
 <b>@{column:sensor}</b><br>rank @{column:rank}, $name<br>@why</div>"""
 LAND: dict[str, Any] = {"level": "underlay", "line_width": 0.8, "name": "land"}
-COAST: dict[str, Any] = {
-    "fill_alpha": 0,
-    "line_width": 0.8,
-    "name": "coast",
-}  # over cells, which hide the land
+COAST: dict[str, Any] = {"fill_alpha": 0, "line_width": 0.8, "name": "coast"}  # over cells
 FRAME: dict[str, Any] = {
     "sizing_mode": "stretch_both",
+    "toolbar_location": None,
     "min_border_right": 12,
     "lod_threshold": None,
 }
@@ -94,14 +91,14 @@ def map_figure(frame: gpd.GeoDataFrame, columns: Sequence[Column], budget: int) 
         aspect_scale=scale,
         x_range=across,
         y_range=along,
-        toolbar_location=None,
         x_axis_label="longitude (°E)" if geographic else "x",
         y_axis_label="latitude (°N)" if geographic else "y",
         **FRAME,
     )
-    land = geographic and max(east - west, north - south) >= LEAST_EXTENT
-    if land:
-        _add_land(plot, east > 180, LAND)
+    wide = geographic and max(east - west, north - south) >= LEAST_EXTENT
+    land = _land(beyond=east > 180) if wide else []
+    for source in land:
+        plot.multi_polygons("xs", "ys", source=source, **LAND)
     if east > 180:
         plot.xaxis.update(
             major_label_overrides={degrees: f"{degrees - 360}" for degrees in range(181, 541)}
@@ -117,11 +114,11 @@ def map_figure(frame: gpd.GeoDataFrame, columns: Sequence[Column], budget: int) 
         style = {"line_width": float(np.clip(300 / len(parts), 0.1, 0.8))}
     regions = _add_regions(plot, data, budget, style)
     across.renderers = along.renderers = [*regions]
-    if land and "xs" in data:
-        _add_land(plot, east > 180, COAST)
+    for source in land if "xs" in data else []:
+        plot.multi_polygons("xs", "ys", source=source, **COAST)
     _add_chosen(plot, 26)
     aspect = (east - west) * scale / max(north - south, 1e-12)
-    return MapFigure(plot, int(located.sum()), float(np.clip(aspect, 0.8, 2.2)), land)
+    return MapFigure(plot, int(located.sum()), float(np.clip(aspect, 0.8, 2.2)), wide)
 
 
 def curve_figure(curve: Sequence[CurvePoint], plan: Plan) -> figure | None:
@@ -131,7 +128,6 @@ def curve_figure(curve: Sequence[CurvePoint], plan: Plan) -> figure | None:
         return None
     plot = figure(
         tools="",
-        toolbar_location=None,
         x_axis_label="sensors kept",
         y_axis_label="error above the full network (%)",
         x_range=Range1d(start=0, end=plan.data.regions),
@@ -177,14 +173,16 @@ def _add_chosen(plot: figure, size: float) -> None:
     plot.scatter("x", "y", source=empty, size=size, fill_alpha=0, line_width=3, name="chosen")
 
 
-def _add_land(plot: figure, beyond: bool, style: dict[str, Any]) -> None:
+def _land(beyond: bool) -> list[ColumnDataSource]:
     """Natural Earth's land; a second time east of 180 degrees where the map goes beyond."""
     text = files("sensorplan.exports.report").joinpath("land.json").read_text(encoding="utf-8")
     parts = shapely.get_parts(shapely.from_geojson(text))
+    sources = []
     for turn in (0, 360) if beyond else (0,):
         turned = shapely.transform(parts, lambda xy, turn=turn: xy + np.array([turn, 0]))
         xs, ys = _rings(turned, np.arange(len(parts)), len(parts), 2)
-        plot.multi_polygons("xs", "ys", source=ColumnDataSource({"xs": xs, "ys": ys}), **style)
+        sources.append(ColumnDataSource({"xs": xs, "ys": ys}))
+    return sources
 
 
 def _rings(
