@@ -24,7 +24,7 @@ from bokeh.plotting import figure
 
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.report.columns import Column
-from sensorplan.exports.shapes import Shapes, rejoined, squeeze
+from sensorplan.exports.sphere import Shapes, rejoined, squeeze
 from sensorplan.exports.tables import is_planar
 from sensorplan.plan import Plan
 from sensorplan.sensors import Ints
