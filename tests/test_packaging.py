@@ -2,11 +2,16 @@
 
 import itertools
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 
 from sensorplan.reading import read
 from sensorplan.recipe import DataSettings, load_recipe
@@ -133,3 +138,33 @@ def test_the_readme_names_only_files_that_exist():
     paths = re.findall(r"\b(?:sample_data|recipes|docs|benchmarks)/[\w./-]*\w", text)
     for name in {*links, *paths}:
         assert (ROOT / name).exists(), name
+
+
+def test_a_wheel_holds_every_file_of_the_package(tmp_path):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "sensorplan", tmp_path / "sensorplan", ignore=ignored)
+    code = "import setuptools.build_meta as build; print(build.build_wheel('dist'))"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("sensorplan/")}
+    files = (file for file in (tmp_path / "sensorplan").rglob("*") if file.is_file())
+    assert held == {file.relative_to(tmp_path).as_posix() for file in files}
+
+
+def test_the_outline_of_land_is_one():
+    text = (ROOT / "sensorplan" / "exports" / "report" / "land.json").read_text(encoding="utf-8")
+    land = shapely.from_geojson(text)
+    assert land.is_valid
+    assert land.bounds[0] >= -180
+    assert land.bounds[2] <= 180
+    for latitude, longitude, dry in [
+        (52.5, 13.4, True),
+        (-85, 0, True),
+        (68, 179, True),
+        (54.5, 6, False),
+    ]:
+        assert land.contains(shapely.Point(longitude, latitude)) == dry
+    assert len(text) < 100_000

@@ -14,7 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from sensorplan.cli import app
-from sensorplan.exports import maps
+from sensorplan.exports import maps, report
 from sensorplan.sensors import Source
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +43,7 @@ def without_training(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
     monkeypatch.setattr(maps, "export_map", lambda *arguments: [])
+    monkeypatch.setattr(report, "write_report", lambda *arguments: None)
     monkeypatch.chdir(ROOT)
 
 

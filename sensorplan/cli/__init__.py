@@ -14,6 +14,7 @@ from sensorplan.cli import (  # each registers its command
     fit,
     forecast,
     inspect,
+    report,
 )
 from sensorplan.cli.app import app
 
@@ -28,4 +29,5 @@ __all__ = [
     "fit",
     "forecast",
     "inspect",
+    "report",
 ]

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sensorplan.cli.streams import to_stderr, writing_stdout
+from sensorplan.exports.wording import number as number
 
 
 def show(result: str | RenderableType) -> None:
@@ -27,15 +28,6 @@ def show_warnings(warnings: Sequence[str]) -> None:
     """Print each warning as a line on stderr."""
     for warning in warnings:
         to_stderr(f"Warning: {warning}")
-
-
-def number(value: float) -> str:
-    """A number to three digits, without a decimal point from a hundred on.
-
-    >>> number(8.9137), number(0.012345), number(51234.5)
-    ('8.91', '0.0123', '51,234')
-    """
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def table_of(first: str, *numeric: str) -> Table:

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.path import Path as Outline
 
-from sensorplan.exports.sphere import Shapes
+from sensorplan.exports.sphere import Shapes, rejoined, squeeze
 from sensorplan.exports.style import (
     COLOURS,
     GREY,
@@ -60,7 +60,7 @@ def map_png(frame: gpd.GeoDataFrame, plan: Plan) -> bytes:
     rows = np.flatnonzero(located)[::-1]  # the best drawn last, on top
     parts, of = shapely.get_parts(shapes[rows], return_index=True)
     if not is_planar(frame):
-        parts = _rejoined(parts)
+        parts = rejoined(parts)
     figure = new_figure(*_map_size(parts, is_planar(frame)))
     axes = figure.add_subplot()
     _draw_regions(figure, axes, parts, kept[rows][of], importance[rows][of])
@@ -81,31 +81,12 @@ def _has_polygons(shapes: Shapes) -> bool:
     return bool((shapely.area(shapes[~shapely.is_missing(shapes)]) > 0).any())
 
 
-def _rejoined(parts: Shapes) -> Shapes:
-    """The shapes of a network across the dateline side by side, with longitudes beyond 180."""
-    west = shapely.bounds(parts)[:, 0]
-    ordered = np.sort(west)
-    gaps = np.diff(ordered)
-    if not len(gaps) or gaps.max() <= 180:
-        return parts
-    joined = parts.copy()
-    torn = west <= ordered[gaps.argmax()]
-    joined[torn] = shapely.transform(parts[torn], lambda xy: xy + np.array([360, 0]))
-    return joined
-
-
 def _map_size(parts: Shapes, planar: bool) -> tuple[float, float]:
     """Width and height (inches) that suit the extent of the map."""
     west, south, east, north = shapely.total_bounds(parts)
-    width = (east - west) * (1 if planar else _squeeze(south, north))
+    width = (east - west) * (1 if planar else squeeze(south, north))
     aspect = (north - south) / max(width, 1e-12)
     return (9, float(np.clip(7.2 * aspect, 2, 7) + 1.3)) if aspect < 1 else (7.5, 7.5)
-
-
-def _squeeze(south: float, north: float) -> float:
-    """Length of a degree of longitude / of latitude, amid the map (near a pole, at 80 degrees)."""
-    middle = min(abs(south + north) / 2, 80)
-    return float(np.cos(np.radians(middle)))
 
 
 def _draw_regions(
@@ -167,7 +148,7 @@ def _label_map(axes: Axes, planar: bool) -> None:
     if planar:
         axes.set(aspect="equal", xlabel="x", ylabel="y")
         return
-    axes.set(aspect=1 / _squeeze(*axes.get_ylim()), xlabel="longitude (°E)", ylabel="latitude (°N)")
+    axes.set(aspect=1 / squeeze(*axes.get_ylim()), xlabel="longitude (°E)", ylabel="latitude (°N)")
     west, east = axes.get_xlim()
     if west > -180 and east > 180:  # across the dateline
         axes.xaxis.set_major_formatter(lambda degrees, _: f"{180 - (180 - degrees) % 360:g}")

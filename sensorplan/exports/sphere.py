@@ -67,6 +67,25 @@ def narrowest_box(shapes: Shapes) -> list[float]:
     return [float(degrees) for degrees in (west[first], south, reached[last], north)]
 
 
+def rejoined(parts: Shapes) -> Shapes:
+    """The shapes of a network across the dateline side by side, with longitudes beyond 180."""
+    west = shapely.bounds(parts)[:, 0]
+    ordered = np.sort(west)
+    gaps = np.diff(ordered)
+    if not len(gaps) or gaps.max() <= 180:
+        return parts
+    joined = parts.copy()
+    torn = west <= ordered[gaps.argmax()]
+    joined[torn] = shapely.transform(parts[torn], lambda xy: xy + np.array([360, 0]))
+    return joined
+
+
+def squeeze(south: float, north: float) -> float:
+    """Length of a degree of longitude / of latitude, amid the map (near a pole, at 80 degrees)."""
+    middle = min(abs(south + north) / 2, 80)
+    return float(np.cos(np.radians(middle)))
+
+
 def _cut(shapes: Shapes) -> Shapes:
     pieces = np.stack(
         [
