@@ -128,7 +128,7 @@ def test_fit_says_that_it_obeys(tmp_path):
     assert [check.constraint for check in plan.constraints] == [
         "4 kept",
         "require 2",
-        "status excluded: 1 out",
+        f"status excluded in {tmp_path / 'sites.csv'}: 1 out",
         "min-distance 1km",
         "cover 500km",
         "max-cost 20",
@@ -167,10 +167,41 @@ def test_what_cannot_be_is_refused_before_training(tmp_path):
     result = run("fit", data, "--budget", 2, "--require", "S000,S001,S002", "--out", tmp_path / "p")
     assert result.exit_code == 6
     assert result.stderr.splitlines()[-1] == (
-        "Error: these cannot be met together: --require S000, S001, S002; 2 of 8 kept; without the "
-        "number, 3 to 8 can be kept"
+        "Error: these cannot be met together: --require S000, S001, S002; 2 of 8 kept (without the "
+        "number 3 to 8 can be kept)"
     )
     assert "train" not in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--max-cost", "0.5"],
+            "this cannot be met: --max-cost 0.5 (without the largest cost the cheapest plan "
+            "costs 4)",
+        ),
+        (
+            ["--cover", "10km", "--cover-points", "p.csv"],
+            "--cover 10km: 1 of 1 places are farther from every sensor that may be kept, the first "
+            "at 40, 9, ",
+        ),
+    ],
+)
+def test_why_it_cannot_be(tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    data = write_stations(tmp_path / "net.nc")
+    write_sites(tmp_path / "s.csv")
+    (tmp_path / "p.csv").write_text("lat,lon\n40,9\n")
+    costs = {"S000,required,3": "S000,,5", "excluded,1": "excluded,4", ",2,a": ",5,a", ",3,": ",5,"}
+    sites = (tmp_path / "s.csv").read_text()
+    for old, new in costs.items():
+        sites = sites.replace(old, new)
+    (tmp_path / "s.csv").write_text(sites)
+    result = run("fit", data, "--sites", "s.csv", *options, "--out", "p")
+    assert result.exit_code == 6
+    assert said in result.stderr.splitlines()[-1]
     assert not (tmp_path / "p").exists()
 
 

@@ -1,14 +1,17 @@
 """From options and tables to constraints over the regions."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 from factories import make_sensor_data
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
 from sensorplan.constraints import GroupLimit, state_constraints
 from sensorplan.errors import DataError, RecipeError
+from sensorplan.reading.sites import within_areas
 from sensorplan.recipe import ConstraintSettings
 from sensorplan.regions import nodalize, patchify
 
@@ -60,7 +63,7 @@ def test_a_table_of_sites(tmp_path):
     )
     assert chosen(constraints.names, constraints.required) == ["S000"]
     assert chosen(constraints.names, constraints.excluded) == ["S001", "S004", "S005"]
-    assert list(constraints.excluded_by) == ["status excluded", "--only-listed"]
+    assert list(constraints.excluded_by) == [f"status excluded in {table}", "--only-listed"]
     assert constraints.cost[:4].tolist() == [3, 4, 5, 6]
     assert constraints.group == ("north", "north", "south", "", "", "")
     assert constraints.limits == {"north": GroupLimit(1, None), "south": GroupLimit(0, 1)}
@@ -116,6 +119,49 @@ def test_a_site_without_history_is_refused(tmp_path):
         state(stations(), sites=table)
 
 
+def test_sites_in_one_cell(tmp_path):
+    """Required ones are all paid; a cell is out when all of its sites are."""
+    head = "id,lat,lon,status,cost\nA,50.1,8.1,{},9\nB,50.05,8.05,{},7\n"
+
+    def cost_of(*statuses):
+        table = write(tmp_path / "t.csv", head.format(*statuses))
+        found, _ = state(grid(), sites=table)
+        return found.cost[0], bool(found.required[0]), bool(found.excluded[0])
+
+    assert cost_of("required", "required") == (16, True, False)
+    assert cost_of("required", "") == (9, True, False)
+    assert cost_of("candidate", "excluded") == (9, False, False)
+    assert cost_of("candidate", "") == (7, False, False)
+    table = write(tmp_path / "t.csv", head.format("excluded", "excluded"))
+    assert state(grid(), sites=table)[0].excluded[0]
+
+
+@pytest.mark.parametrize(
+    ("crs", "box"),
+    [
+        ("EPSG:9311", (-2_000_000, -1_200_000, 2_000_000, 1_200_000)),
+        ("EPSG:3995", (-3_000_000, -3_000_000, 3_000_000, 3_000_000)),
+        ("EPSG:3832", (2_000_000, -2_000_000, 5_000_000, 2_000_000)),
+        ("EPSG:4326", (170, -20, 190, 20)),
+        ("EPSG:4326", (-190, -20, -170, 20)),
+    ],
+)
+def test_areas_hold_what_lies_inside_in_their_own_crs(tmp_path, crs, box):
+    """Straight sides there are no straight sides in degrees; poles and the antimeridian too."""
+    latitudes, longitudes = np.arange(-87.5, 90, 5), np.arange(-177.5, 180, 5)
+    where = np.array([(y, x) for y in latitudes for x in longitudes])
+    gpd.GeoDataFrame(geometry=[shapely.box(*box)], crs=crs).to_file(tmp_path / "a.gpkg")
+    found = within_areas(str(tmp_path / "a.gpkg"), where, geographic=True)
+    into = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    x, y = into.transform(where[:, 1], where[:, 0])
+    turns = (-360, 0, 360) if crs == "EPSG:4326" else (0,)
+    inside = np.any(
+        [(box[0] <= x + t) & (x + t <= box[2]) & (box[1] <= y) & (y <= box[3]) for t in turns], 0
+    )
+    assert found.tolist() == inside.tolist()
+    assert 10 < inside.sum() < len(where) / 2
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857"])
 def test_areas_in_any_crs(tmp_path, crs):
     data = grid()
@@ -126,6 +172,53 @@ def test_areas_in_any_crs(tmp_path, crs):
         f"{latitude:.4f}_{longitude:.4f}" for latitude in (50, 50.25) for longitude in (8, 8.25)
     ]
     assert chosen(constraints.names, constraints.excluded) == inside
+
+
+def test_rows_without_geometry_still_ask(tmp_path):
+    frame = gpd.GeoDataFrame(
+        {"id": ["S001", "S002"], "status": ["required", "required"]},
+        geometry=[shapely.Point(8, 50), None],
+        crs="EPSG:4326",
+    )
+    frame.to_file(tmp_path / "t.gpkg")
+    constraints, _ = state(stations(), sites=str(tmp_path / "t.gpkg"))
+    assert chosen(constraints.names, constraints.required) == ["S001", "S002"]
+
+
+def test_whole_numbers_are_ids_though_some_are_missing(tmp_path):
+    data = replace(stations(3), sensors=("1", "2", "3"))
+    frame = gpd.GeoDataFrame(
+        {"id": [1.0, None], "status": ["required", None]},
+        geometry=[shapely.Point(8, 50), shapely.Point(8, 51)],
+        crs="EPSG:4326",
+    )
+    frame.to_file(tmp_path / "t.gpkg")
+    constraints, _ = state(data, sites=str(tmp_path / "t.gpkg"))
+    assert constraints.required.tolist() == [True, False, False]
+
+
+def test_a_list_of_ids_is_enough_for_only_listed(tmp_path):
+    constraints, notes = state(
+        stations(), sites=write(tmp_path / "t.csv", "id\nS001\nS003\n"), only_listed=True
+    )
+    assert chosen(constraints.names, ~constraints.excluded) == ["S001", "S003"]
+    assert notes == []
+
+
+def test_what_says_nothing_is_said(tmp_path):
+    far = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs="EPSG:4326")
+    far.to_file(tmp_path / "far.gpkg")
+    table = write(tmp_path / "t.csv", "id,status,owner\nS001,required,me\n")
+    _, notes = state(stations(), sites=table, exclude_area=[str(tmp_path / "far.gpkg")])
+    assert [note.partition(": ")[2] for note in notes][1] == "columns that say nothing here: owner"
+    assert notes[0].startswith("--exclude-area: no sensor of ")
+
+
+def test_semicolons_and_decimal_commas(tmp_path):
+    table = write(tmp_path / "p.csv", "lat;lon\n51,5;9,25\n")
+    constraints, _ = state(stations(), cover="900KM", cover_points=table)
+    assert constraints.targets.tolist() == [[51.5, 9.25]]
+    assert constraints.cover.length == 900_000
 
 
 def test_distances_have_units():
@@ -154,6 +247,8 @@ def test_points_to_cover(tmp_path):
         ({"only_listed": True}, r"^--only-listed and --per-group need --sites"),
         ({"per_group": ["1:"]}, r"^--only-listed and --per-group need --sites"),
         ({"cover_points": "p.csv"}, r"^--cover-points needs --cover"),
+        ({"exclude": [""]}, r"^--exclude : names no sensor; expected ids$"),
+        ({"require": [","]}, r"^--require ,: names no sensor; expected ids$"),
         ({"max_cost": 3.0}, r"^--max-cost 3: no cost of S000, S001.*; expected a column cost"),
     ],
 )
@@ -167,13 +262,21 @@ def test_what_is_not_allowed(settings, message):
     [
         ("3:1", r"^--per-group 3:1; expected MIN:MAX"),
         ("three", r"^--per-group three; expected MIN:MAX"),
-        ("west=1:", r"^--per-group west=1:: no such group in .*; expected one of north$"),
+        ("1: :2", r"^--per-group 1: :2; expected MIN:MAX"),
+        ("west=1:", r"^--per-group west=\.\.\.: no such group in .*; expected one of north$"),
     ],
 )
 def test_limits_that_are_none(tmp_path, limit, message):
     table = write(tmp_path / "t.csv", "id,group\nS000,north\n")
     with pytest.raises(RecipeError, match=message):
         state(stations(), sites=table, per_group=[limit])
+
+
+@pytest.mark.parametrize("limits", [["1:", ":2"], ["north=1:", "north=:2"]])
+def test_two_limits_for_the_same_are_refused(tmp_path, limits):
+    table = write(tmp_path / "t.csv", "id,group\nS000,north\n")
+    with pytest.raises(RecipeError, match=r": a second limit for the same; expected one, say 1:5$"):
+        state(stations(), sites=table, per_group=limits)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +286,10 @@ def test_limits_that_are_none(tmp_path, limit, message):
         ("id,cost\nS000,-2\n", r"t\.csv line 2, column cost: -2; expected a number of 0 or more$"),
         ("id,cost\nS000,much\n", r"t\.csv line 2, column cost: 'much'; expected a number$"),
         ("id,cost\nS000,1\nS000,1\n", r"t\.csv line 3: the site S000 stands twice$"),
+        ("id,status\n", r"t\.csv: holds no site; expected one a row$"),
+        ("id,state\nS000,required\n", r"t\.csv: has none of the columns status, cost, group"),
+        ("lat,lon,status\n50,8,required\n", r"t\.csv: has no ids; expected the column id"),
+        ("id,lat,lon,cost\nS000,200,8,1\n", r"t\.csv line 2: 200, 8 is no latitude and long"),
         ("name,cost\nS000,1\n", r"t\.csv: has the columns name, cost; expected id, or lat and lon"),
     ],
 )
@@ -217,5 +324,5 @@ def test_distances_need_positions():
         state(data, min_distance="3km")
     constraints, _ = state(data, min_distance="3km", exclude=["S002"])
     assert constraints.excluded[2]
-    with pytest.raises(DataError, match=r"--cover needs positions; S002 have none"):
+    with pytest.raises(DataError, match=r"--cover needs positions; S002 have none \(--cover-p"):
         state(data, cover="3km", exclude=["S002"])

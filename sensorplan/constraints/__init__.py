@@ -6,7 +6,8 @@ other means.
 """
 
 from sensorplan.constraints.feasibility import ensure_feasible
-from sensorplan.constraints.rules import Rules, UndecidedError, free_rules, make_rules
+from sensorplan.constraints.making import free_rules, make_rules
+from sensorplan.constraints.rules import Rules, UndecidedError
 from sensorplan.constraints.stated import Constraints, Distance, GroupLimit, unconstrained
 from sensorplan.constraints.stating import state_constraints
 from sensorplan.constraints.verify import verify

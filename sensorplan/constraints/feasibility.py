@@ -1,11 +1,14 @@
 """Whether any plan can obey, and if none can, which constraints are in each other's way."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
-from sensorplan.constraints.rules import Rules, make_rules
+from sensorplan.constraints.distances import lengths, near
+from sensorplan.constraints.making import make_rules
+from sensorplan.constraints.rules import ROUNDING, Rules, UndecidedError
 from sensorplan.constraints.stated import Constraints
 from sensorplan.errors import ConstraintError
 from sensorplan.sensors import Bools
@@ -29,11 +32,13 @@ def ensure_feasible(constraints: Constraints, budget: int | None) -> Rules:
     """
     both = constraints.required & constraints.excluded
     if both.any():
-        by = [option for option, out in constraints.excluded_by.items() if (out & both).any()]
-        raise ConstraintError(
-            f"{_ids(constraints, both)}: required, and excluded by {' and '.join(by)}; expected "
-            "one of the two"
+        by = "; ".join(
+            f"{_ids(constraints, both & out)} by {option}"
+            for option, out in constraints.excluded_by.items()
+            if (out & both).any()
         )
+        raise ConstraintError(f"required, and excluded: {by}; expected one of the two")
+    _see_targets(constraints)
     rules = make_rules(constraints, budget)
     if not _feasible((constraints, budget)):
         raise ConstraintError(_conflict(constraints, budget))
@@ -59,6 +64,7 @@ def _conflict(constraints: Constraints, budget: int | None) -> str:
             left[name] = without
         else:
             problem = smaller
+    hint = _hint(constraints, budget, problem)
     constraints, budget = problem
     if constraints.required.any():
         constraints = replace(constraints, required=_needed(constraints, budget))
@@ -66,7 +72,34 @@ def _conflict(constraints: Constraints, budget: int | None) -> str:
             name: without for name, without in left.items() if name != "--require"
         }
     what = "these cannot be met together" if len(left) > 1 else "this cannot be met"
-    return f"{what}: {'; '.join(left)}{_extent(constraints, budget)}"
+    return f"{what}: {'; '.join(left)}{hint}"
+
+
+def _see_targets(constraints: Constraints) -> None:
+    """Refuse a target that no sensor which may be kept is near enough to.
+
+    Raises:
+        ConstraintError: There is one.
+    """
+    if not (constraints.cover and constraints.targets is not None):
+        return
+    assert constraints.positions is not None
+    places, targets = constraints.positions[~constraints.excluded], constraints.targets
+    if not len(places):
+        return
+    reach = constraints.cover.length * (1 + ROUNDING)
+    reached = np.zeros(len(targets), bool)
+    reached[near(targets, places, reach, constraints.geographic)[:, 0]] = True
+    if reached.all():
+        return
+    lost = targets[~reached]
+    first = np.broadcast_to(lost[0], places.shape)
+    distance = float(lengths(first, places, constraints.geographic).min())
+    far = f"{distance / 1000:.4g} km" if constraints.geographic else f"{distance:.4g}"
+    raise ConstraintError(
+        f"--cover {constraints.cover.text}: {len(lost)} of {len(targets)} places are farther from "
+        f"every sensor that may be kept, the first at {lost[0][0]:g}, {lost[0][1]:g}, {far} away"
+    )
 
 
 def _parts(problem: Problem) -> dict[str, Callable[[Problem], Problem]]:
@@ -125,16 +158,27 @@ def _needed(constraints: Constraints, budget: int | None) -> Bools:
     return needed
 
 
-def _extent(constraints: Constraints, budget: int | None) -> str:
-    """How many could be kept without the size, when the size is what cannot be had."""
-    if budget is None:
-        return ""
-    rules = make_rules(constraints, None)
-    counts = [rules.count(fewest) for fewest in (True, False)]
-    if None in counts:
-        return ""
-    fewest, most = counts
-    return f"; without the number, {fewest} to {most} can be kept"
+def _hint(constraints: Constraints, budget: int | None, conflict: Problem) -> str:
+    """How many could be kept, or for how much, where the number or the money is in the way.
+
+    By all constraints that were asked; nothing where that cannot be proven in time.
+    """
+    ones = np.ones(len(constraints.names))
+    hints = []
+    with suppress(UndecidedError):
+        if conflict[1] is not None:
+            rules = make_rules(constraints, None)
+            fewest, most = rules.least(ones), rules.least(-ones)
+            if fewest is not None and most is not None:
+                number = f"{fewest:.0f} to {-most:.0f}" if fewest < -most else f"{fewest:.0f}"
+                hints.append(f"without the number {number} can be kept")
+        if conflict[0].max_cost is not None and constraints.cost is not None:
+            cheapest = make_rules(replace(constraints, max_cost=None), budget).least(
+                constraints.cost
+            )
+            if cheapest is not None:
+                hints.append(f"without the largest cost the cheapest plan costs {cheapest:.10g}")
+    return f" ({'; '.join(hints)})" if hints else ""
 
 
 def _ids(constraints: Constraints, chosen: Bools) -> str:

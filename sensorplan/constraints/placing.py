@@ -40,8 +40,8 @@ class Places:
         if name not in self._by_name:
             what = "patch or cell" if self.regions.patched else "sensor"
             raise RecipeError(
-                f"{option} {name}: no such {what} in {self.data.source.path}; expected one of "
-                f"{listed(self.regions.names)}"
+                f"{option} {name}: no such {what} in {self.data.source.path}, or one without any "
+                f"value; expected one of {listed(self.regions.names)}"
             )
         return self._by_name[name]
 
@@ -54,6 +54,12 @@ class Places:
         found = np.array([self._by_name.get(name, -1) for name in sites.ids], int)
         placed = np.isfinite(sites.positions).all(axis=1)
         geometry = self.data.geometry
+        gridded = geometry is not None and geometry.corners is not None
+        if not gridded and not any(sites.ids):
+            raise DataError(
+                f"{sites.file}: has no ids; expected the column id (positions alone say which "
+                "sensor is meant on grids only)"
+            )
         by_place = np.flatnonzero((found < 0) & placed)
         if geometry is not None and geometry.corners is not None and len(by_place):
             found[by_place] = self._cell_of(geometry, sites, by_place)

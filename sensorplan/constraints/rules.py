@@ -14,8 +14,6 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from sensorplan.constraints.distances import near
-from sensorplan.constraints.stated import Constraints
 from sensorplan.errors import ConstraintError
 from sensorplan.plan import Ranking
 from sensorplan.sensors import Bools, Floats, Ints
@@ -23,6 +21,7 @@ from sensorplan.sensors import Bools, Floats, Ints
 ROUNDING = 1e-9  # of a bound: what is nearer is met
 TIGHTER = 1e-6  # of a bound: where the programme's own tolerance broke it
 TIME_LIMIT = 60.0  # seconds of one integer programme
+MOST_COEFFICIENTS = 2_000_000  # of the matrix that an integer programme is tried with
 GAP = 0.01  # of its value, at which it may stop
 
 
@@ -31,8 +30,8 @@ class UndecidedError(ConstraintError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"no plan that meets the constraints was found in {TIME_LIMIT:.0f} s, nor that there "
-            "is none; loosen one of them"
+            "no plan that meets the constraints was found in reasonable time, nor that there is "
+            "none; loosen one of them"
         )
 
 
@@ -61,8 +60,7 @@ class Rules:
     @property
     def binding(self) -> bool:
         """Whether anything but the budget is asked."""
-        counted = self.budget is not None
-        return bool(self.required.any() or self.excluded.any() or len(self.lower) > counted)
+        return bool(self.required.any() or self.excluded.any() or len(self.lower) > 1)
 
     def allow(self, mask: Bools) -> bool:
         """Whether a mask obeys."""
@@ -148,8 +146,16 @@ class Rules:
                 return mask
         raise UndecidedError()
 
-    def _programme(self, price: Floats, upper: Floats, gap: float) -> Bools | None:
-        """The mask of the lowest price, up to a gap; None when none obeys."""
+    def _programme(
+        self, price: Floats, upper: Floats, gap: float, proven: bool = False
+    ) -> Bools | None:
+        """The mask of the lowest price, up to a gap; None when none obeys.
+
+        Raises:
+            UndecidedError: Nothing was found in time; with `proven`, no proof that it is lowest.
+        """
+        if self.matrix.nnz > MOST_COEFFICIENTS:
+            raise UndecidedError()  # its preparation alone would take longer
         rows = [LinearConstraint(self.matrix, self.lower, upper)] if len(upper) else []
         found = milp(
             price,
@@ -158,20 +164,20 @@ class Rules:
             constraints=rows,
             options={"time_limit": TIME_LIMIT, "mip_rel_gap": gap},
         )
-        if found.x is not None:
+        if found.x is not None and (found.status == 0 or not proven):
             return np.asarray(found.x > 0.5)
         if found.status == 2:
             return None
         raise UndecidedError()
 
-    def count(self, fewest: bool) -> int | None:
-        """The fewest or the most regions that a mask which obeys can keep; None when none does.
+    def least(self, price: Floats) -> float | None:
+        """The lowest sum of the prices of a mask that obeys; None when none does.
 
         Raises:
-            UndecidedError: See there.
+            UndecidedError: It was not proven in time.
         """
-        found = self._programme(np.full(len(self.required), 1.0 if fewest else -1.0), self.upper, 0)
-        return None if found is None else int(found.sum())
+        found = self._programme(price, self.upper, 0.0, proven=True)
+        return None if found is None else float(price @ found)
 
     @cached_property
     def _least(self) -> Floats:
@@ -220,77 +226,3 @@ class Rules:
                 mask[region] = True
                 state[rows] += amounts
         return mask if (state >= self._least).all() else None
-
-
-def free_rules(regions: int, budget: int) -> Rules:
-    """A size, and nothing else."""
-    nothing = np.zeros(regions, bool)
-    matrix = sparse.csc_array(np.ones((1, regions)))
-    size = np.array([float(budget)])
-    return Rules(nothing, nothing, matrix, size, size, budget, None)
-
-
-def make_rules(constraints: Constraints, budget: int | None) -> Rules:
-    """The rules of constraints and a size.
-
-    Args:
-        constraints: What is asked.
-        budget: Regions to keep; None: as many as the largest cost allows.
-    """
-    regions = len(constraints.names)
-    blocks: list[sparse.csr_array] = []
-    lower: list[Floats] = []
-    upper: list[Floats] = []
-
-    def add(block: sparse.csr_array, low: float | Floats, high: float | Floats) -> None:
-        blocks.append(block)
-        lower.append(np.broadcast_to(np.asarray(low, float), block.shape[0]))
-        upper.append(np.broadcast_to(np.asarray(high, float), block.shape[0]))
-
-    if constraints.min_distance:
-        add(_conflicts(constraints), -np.inf, 1)
-    if constraints.cover:
-        add(_coverage(constraints), 1, np.inf)
-    for group, limit in constraints.limits.items():
-        members = sparse.csr_array(np.array([[name == group for name in constraints.group]], float))
-        add(members, limit.low, np.inf if limit.high is None else limit.high)
-    if constraints.max_cost is not None:
-        assert constraints.cost is not None
-        add(sparse.csr_array(constraints.cost[None]), -np.inf, constraints.max_cost)
-    if budget is not None:
-        add(sparse.csr_array(np.ones((1, regions))), budget, budget)
-    return Rules(
-        required=constraints.required,
-        excluded=constraints.excluded,
-        matrix=sparse.csc_array(sparse.vstack(blocks) if blocks else (0, regions)),
-        lower=np.concatenate([np.empty(0), *lower]),
-        upper=np.concatenate([np.empty(0), *upper]),
-        budget=budget,
-        cost=constraints.cost if constraints.max_cost is not None else None,
-    )
-
-
-def _conflicts(constraints: Constraints) -> sparse.csr_array:
-    """``[pair, region]`` a row for each two regions nearer to each other than allowed."""
-    assert constraints.min_distance is not None
-    assert constraints.positions is not None
-    free = np.flatnonzero(~constraints.excluded)
-    points = constraints.positions[free]
-    below = constraints.min_distance.length * (1 - ROUNDING)  # exactly as far apart is allowed
-    pairs = near(points, points, below, constraints.geographic)
-    pairs = free[pairs[pairs[:, 0] < pairs[:, 1]]]
-    rows = np.repeat(np.arange(len(pairs)), 2)
-    shape = (len(pairs), len(constraints.names))
-    return sparse.csr_array((np.ones(pairs.size), (rows, pairs.ravel())), shape=shape)
-
-
-def _coverage(constraints: Constraints) -> sparse.csr_array:
-    """``[target, region]`` a row for each target: the regions that cover it."""
-    assert constraints.cover is not None
-    assert constraints.targets is not None
-    assert constraints.positions is not None
-    free = np.flatnonzero(~constraints.excluded)
-    points, reach = constraints.positions[free], constraints.cover.length * (1 + ROUNDING)
-    targets, places = near(constraints.targets, points, reach, constraints.geographic).T
-    shape = (len(constraints.targets), len(constraints.names))
-    return sparse.csr_array((np.ones(len(targets)), (targets, free[places])), shape=shape)

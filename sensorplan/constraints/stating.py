@@ -1,16 +1,17 @@
 """From what the user asks, in the recipe or by options, to `Constraints` over the regions."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from sensorplan.constraints.grouping import groups_of, limits_of
 from sensorplan.constraints.placing import Places
-from sensorplan.constraints.stated import Constraints, Distance, GroupLimit
+from sensorplan.constraints.stated import Constraints, Distance
 from sensorplan.errors import DataError, RecipeError
 from sensorplan.reading.notes import listed
-from sensorplan.reading.sites import Sites, read_points, read_sites, within_areas
+from sensorplan.reading.sites import SAYS, Sites, read_points, read_sites, within_areas
 from sensorplan.recipe import ConstraintSettings
 from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, Floats, Ints, SensorData
@@ -28,16 +29,22 @@ def state_constraints(
         DataError: A file cannot be used, or positions or costs are missing that are needed.
     """
     places = Places(data, regions)
+    _need_positions(settings, places)
     sites = read_sites(settings.sites, places.geographic) if settings.sites else None
-    region_of = places.of(sites) if sites else np.empty(0, int)
+    region_of = np.empty(0, int) if sites is None else places.of(sites)
+    if sites is None and (settings.only_listed or settings.per_group):
+        raise RecipeError("--only-listed and --per-group need --sites, a table of sites")
+    if sites is not None and not sites.says and not settings.only_listed:
+        raise DataError(
+            f"{sites.file}: has none of the columns {', '.join(SAYS)}, so it asks for nothing; "
+            "expected one of them, or --only-listed"
+        )
     excluded_by = _excluded(settings, places, sites, region_of)
     excluded = np.any([np.zeros(len(regions), bool), *excluded_by.values()], axis=0)
     required = _named(settings.require, places, "--require")
-    if sites:
+    if sites is not None:
         required |= _with_status("required", sites, region_of, len(regions))
-    group = _groups(sites, region_of, len(regions))
-    if not sites and (settings.only_listed or settings.per_group):
-        raise RecipeError("--only-listed and --per-group need --sites, a table of sites")
+    group = groups_of(sites, region_of, len(regions))
     constraints = Constraints(
         names=regions.names,
         required=required,
@@ -51,10 +58,10 @@ def state_constraints(
         cost=_costs(settings, sites, region_of, excluded, regions),
         max_cost=settings.max_cost,
         group=group,
-        limits=_limits(settings.per_group, group, settings.sites),
+        limits=limits_of(settings.per_group, group, settings.sites),
     )
-    _need_positions(constraints, data)
-    return constraints, _notes(sites, region_of, data)
+    _need_placed(constraints, data)
+    return constraints, _notes(sites, region_of, excluded_by, data)
 
 
 def _named(ids: Sequence[str], places: Places, option: str) -> Bools:
@@ -76,6 +83,8 @@ def _listed_ids(ids: Sequence[str], option: str) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"{option} {text}: cannot be read ({error})") from error
         found += [part.strip() for line in lines for part in line.split(",") if part.strip()]
+    if ids and not found:
+        raise RecipeError(f"{option} {' '.join(ids)}: names no sensor; expected ids")
     return found
 
 
@@ -90,18 +99,25 @@ def _with_status(status: str, sites: Sites, region_of: Ints, regions: int) -> Bo
 def _excluded(
     settings: ConstraintSettings, places: Places, sites: Sites | None, region_of: Ints
 ) -> dict[str, Bools]:
-    """Option that excludes to ``[region]`` what it excludes; only those that exclude any."""
+    """Option that excludes to ``[region]`` what it excludes.
+
+    A cell is excluded by its sites when all of them are.
+    """
     regions = places.regions
-    found = {"--exclude": _named(settings.exclude, places, "--exclude")}
-    if sites:
-        found["status excluded"] = _with_status("excluded", sites, region_of, len(regions))
+    found: dict[str, Bools] = {}
+    if settings.exclude:
+        found["--exclude"] = _named(settings.exclude, places, "--exclude")
+    if sites is not None and "excluded" in sites.status:
+        out = _with_status("excluded", sites, region_of, len(regions))
+        for other in ("", "candidate"):
+            out &= ~_with_status(other, sites, region_of, len(regions))
+        found[f"status excluded in {sites.file}"] = out
     if settings.only_listed:
         listed_ones = np.zeros(len(regions), bool)
         listed_ones[region_of[region_of >= 0]] = True
         found["--only-listed"] = ~listed_ones
     if settings.exclude_area:
-        if regions.positions is None:
-            raise DataError(f"{places.data.source.path}: --exclude-area needs positions")
+        assert regions.positions is not None
         found["--exclude-area"] = np.any(
             [
                 within_areas(file, regions.positions, places.geographic)
@@ -109,14 +125,15 @@ def _excluded(
             ],
             axis=0,
         )
-    return {option: out for option, out in found.items() if out.any()}
+    return found
 
 
 def _distance(text: str | None, option: str, geographic: bool) -> Distance | None:
     """A distance with its unit, or without where positions are planar."""
     if text is None:
         return None
-    number, unit = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*", text).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*", text.lower())
+    number, unit = parts.groups() if parts else ("", "")
     if geographic and unit not in UNITS:
         raise RecipeError(f"{option} {text}; expected a distance in km or m, say 3km")
     if not geographic and unit:
@@ -148,11 +165,17 @@ def _costs(
     excluded: Bools,
     regions: Regions,
 ) -> Floats | None:
-    """``[region]`` of the cheapest site in each; None where there are none."""
+    """``[region]`` of the required sites in each, or of its cheapest; None where there are none."""
     cost = np.full(len(regions), np.nan)
-    if sites:
+    if sites is not None:
+        status = np.array(sites.status)
         inside = region_of >= 0
-        np.fmin.at(cost, region_of[inside], sites.cost[inside])
+        for free in (inside & (status == "excluded"), inside & np.isin(status, ("", "candidate"))):
+            cost[region_of[free]] = np.nan  # of candidates, where there are any
+            np.fmin.at(cost, region_of[free], sites.cost[free])
+        fixed = inside & (status == "required")
+        cost[region_of[fixed]] = 0.0
+        np.add.at(cost, region_of[fixed], sites.cost[fixed])
     if settings.max_cost is None:
         return None if np.isnan(cost).all() else cost
     missing = np.isnan(cost) & ~excluded
@@ -165,84 +188,68 @@ def _costs(
     return np.where(np.isnan(cost), 0.0, cost)
 
 
-def _groups(sites: Sites | None, region_of: Ints, regions: int) -> tuple[str, ...]:
-    """``[region]`` group of each.
+def _need_positions(settings: ConstraintSettings, places: Places) -> None:
+    """Refuse what needs positions where the data has none.
 
     Raises:
-        DataError: Sites of one region have different groups.
+        DataError: It has none.
     """
-    group = [""] * regions
-    if sites:
-        for site, region in enumerate(region_of):
-            if region < 0 or not sites.group[site]:
-                continue
-            if group[region] not in ("", sites.group[site]):
-                raise DataError(
-                    f"{sites.file} {sites.lines[site]}: group {sites.group[site]}, but another "
-                    f"site in the same cell is of {group[region]}; expected one group a cell"
-                )
-            group[region] = sites.group[site]
-    return tuple(group)
-
-
-def _limits(texts: Sequence[str], group: Sequence[str], file: str | None) -> dict[str, GroupLimit]:
-    """Group to its limit; a limit without a group's name is that of all others."""
-    known = sorted({name for name in group if name})
-    everywhere: dict[str, GroupLimit] = {}
-    own: dict[str, GroupLimit] = {}
-    for text in texts:
-        found = re.fullmatch(r"(?:(.+)=)?(\d*):(\d*)", text.strip())
-        limit = None
-        if found:
-            low, high = int(found[2] or 0), int(found[3]) if found[3] else None
-            limit = GroupLimit(low, high) if high is None or low <= high else None
-        if found is None or limit is None:
-            raise RecipeError(
-                f"--per-group {text}; expected MIN:MAX, MIN: or :MAX, for one group GROUP=MIN:MAX"
-            )
-        if found[1] and found[1] not in known:
-            raise RecipeError(
-                f"--per-group {text}: no such group in {file}; expected one of {listed(known)}"
-            )
-        if not known:
-            raise RecipeError(f"--per-group {text}: {file} has no column group with any entry")
-        (own if found[1] else everywhere).update(
-            dict.fromkeys([found[1]] if found[1] else known, limit)
-        )
-    return everywhere | own
-
-
-def _need_positions(constraints: Constraints, data: SensorData) -> None:
-    """Refuse a distance where positions are missing.
-
-    Raises:
-        DataError: They are.
-    """
-    for option, distance in (
-        ("--min-distance", constraints.min_distance),
-        ("--cover", constraints.cover),
-    ):
-        if not distance:
-            continue
-        positions = constraints.positions
-        if positions is None:
-            raise DataError(f"{data.source.path}: {option} needs positions; the data has none")
-        lost = ~np.isfinite(positions).all(axis=1)
-        if option == "--min-distance" or constraints.targets is not positions:
-            lost &= ~constraints.excluded
-        if lost.any():
-            names = listed(constraints.names[i] for i in np.flatnonzero(lost))
+    asked = {
+        "--min-distance": settings.min_distance,
+        "--cover": settings.cover,
+        "--exclude-area": settings.exclude_area,
+    }
+    for option, value in asked.items():
+        if value and places.regions.positions is None:
             raise DataError(
-                f"{data.source.path}: {option} needs positions; {names} have none "
-                "(--exclude takes them out of the choice)"
+                f"{places.data.source.path}: {option} needs positions; the data has none"
             )
 
 
-def _notes(sites: Sites | None, region_of: Ints, data: SensorData) -> list[str]:
-    """What of the table was not used."""
+def _need_placed(constraints: Constraints, data: SensorData) -> None:
+    """Refuse a distance where the position of a sensor that it is about is missing.
+
+    Raises:
+        DataError: It is.
+    """
+    positions = constraints.positions
+    if positions is None:
+        return
+    lost = ~np.isfinite(positions).all(axis=1)
+    free = lost & ~constraints.excluded
+    all_targets = constraints.targets is positions
+    for option, distance, wrong, way_out in (
+        ("--min-distance", constraints.min_distance, free, "--exclude takes them out"),
+        (
+            "--cover",
+            constraints.cover,
+            lost if all_targets else free,
+            "--cover-points names what is to be covered"
+            if all_targets
+            else "--exclude takes them out",
+        ),
+    ):
+        if distance and wrong.any():
+            names = listed(constraints.names[i] for i in np.flatnonzero(wrong))
+            raise DataError(
+                f"{data.source.path}: {option} needs positions; {names} have none ({way_out})"
+            )
+
+
+def _notes(
+    sites: Sites | None, region_of: Ints, excluded_by: Mapping[str, Bools], data: SensorData
+) -> list[str]:
+    """What of the options and the table had no effect."""
+    notes = [
+        f"{option}: no sensor of {data.source.path} is in there, so it excludes none"
+        for option, out in excluded_by.items()
+        if not out.any()
+    ]
     if sites is None:
-        return []
+        return notes
     lost = [sites.ids[site] or sites.lines[site] for site in np.flatnonzero(region_of < 0)]
-    if not lost:
-        return []
-    return [f"{sites.file}: not in {data.source.path}, so not used: {listed(lost)}"]
+    if lost:
+        notes.append(f"{sites.file}: not in {data.source.path}, so not used: {listed(lost)}")
+    if sites.unused:
+        notes.append(f"{sites.file}: columns that say nothing here: {listed(sites.unused)}")
+    return notes

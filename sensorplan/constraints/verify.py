@@ -26,9 +26,9 @@ def verify(
         budget: Regions that were to be kept; None: no number was asked.
         mask: ``[region]`` the plan.
     """
-    checks = (
-        [] if budget is None else [_check(f"{budget} kept", f"{mask.sum()}", mask.sum() == budget)]
-    )
+    kept_count = int(mask.sum())
+    size = "at least 1 kept" if budget is None else f"{budget} kept"
+    checks = [_check(size, f"{kept_count}", kept_count == budget if budget else kept_count > 0)]
     if constraints.required.any():
         lost = [constraints.names[i] for i in np.flatnonzero(constraints.required) if not mask[i]]
         asked = f"require {int(constraints.required.sum())}"
@@ -55,7 +55,7 @@ def verify(
     if constraints.max_cost is not None and constraints.cost is not None:
         total = float(sum(constraints.cost[i] for i in np.flatnonzero(mask)))
         asked = f"max-cost {constraints.max_cost:g}"
-        met = total <= constraints.max_cost + ROUNDING * max(1.0, constraints.max_cost)
+        met = total <= constraints.max_cost * (1 + ROUNDING)
         checks.append(_check(asked, f"{total:.10g}", met))
     for group, limit in constraints.limits.items():
         held = sum(1 for i in np.flatnonzero(mask) if constraints.group[i] == group)

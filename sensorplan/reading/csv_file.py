@@ -49,23 +49,27 @@ class Table:
         return len(values) > 0 and bool(pd.to_numeric(values, errors="coerce").isna().all())
 
 
-def open_table(file: Path, notes: Notes, ids: Collection[str] = STATION_NAMES) -> Table:
+def open_table(
+    file: Path, notes: Notes, ids: Collection[str] = STATION_NAMES, history: bool = True
+) -> Table:
     """Read a CSV file; comma, semicolon or tab between the columns.
 
     Args:
         file: Where it is.
         notes: Where findings go.
         ids: Names in small letters of columns that hold ids, to be kept as text.
+        history: Whether it is one: two columns or more, of which the first may be times.
 
     Raises:
         DataError: The file is no such table.
     """
-    before, header, delimiter = _header(file)
+    before, header, delimiter = _header(file, 2 if history else 1)
     if delimiter != ",":
         comma = ", decimal comma" if delimiter == ";" else ""
         notes.found("columns", f"separated by {delimiter!r}{comma}", "the header")
     text = {c: str for c in header if by_name(c) == "time" or c.lower() in ids}
-    text[header[0]] = str
+    if history:
+        text[header[0]] = str
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -92,7 +96,7 @@ def open_table(file: Path, notes: Notes, ids: Collection[str] = STATION_NAMES) -
     return Table(file, frame[~blank])
 
 
-def _header(file: Path) -> tuple[int, list[str], str]:
+def _header(file: Path, fewest: int) -> tuple[int, list[str], str]:
     """Lines before the header, the names in it, and what separates them."""
     opener: Any = gzip.open if file.suffix == ".gz" else open
     try:
@@ -115,7 +119,7 @@ def _header(file: Path) -> tuple[int, list[str], str]:
                 f"{file}: two columns are called {name!r}, columns {names.index(name) + 1} and "
                 f"{position + 1}; expected unique names"
             )
-    if len(names) < 2:
+    if len(names) < fewest:
         raise DataError(f"{file}: one column ({listed(names)}); expected time and values")
     return before, names, delimiter
 

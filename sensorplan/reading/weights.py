@@ -17,7 +17,7 @@ def read_weights(file: str) -> dict[str, float]:
         DataError: The file is no table, lacks a column, has an id twice, or a weight that is no
             number of 0 or more.
     """
-    table = open_table(Path(file), Notes(file))
+    table = open_table(Path(file), Notes(file), history=False)
     ids = next((c for c in table.columns if c.lower() in STATION_NAMES), None)
     column = next((c for c in table.columns if c.lower() == "weight"), None)
     if ids is None or column is None:

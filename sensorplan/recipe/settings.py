@@ -35,7 +35,9 @@ AsText = Annotated[str, BeforeValidator(str)]
 
 DistanceText = Annotated[
     str,
-    Field(pattern=r"^\s*[0-9.]+(?:[eE][+-]?\d+)?\s*[a-z]*\s*$", description="a distance, say 3km"),
+    Field(
+        pattern=r"^\s*[0-9.]+(?:[eE][+-]?\d+)?\s*[a-zA-Z]*\s*$", description="a distance, say 3km"
+    ),
 ]
 
 
