@@ -144,6 +144,8 @@ class Plan(Record):
         stability: Over resampled histories; None in older plans.
         constraints: Every constraint, checked again on the plan; none where nothing was asked but
             a number of sensors, nor in older plans.
+        required: Names of the regions that had to be kept.
+        excluded: Names of the regions that must not be kept.
         phases: The steps to it; none where it is made at once.
         interval_coverage: Share of the observed values of the test stretch that lie in the
             forecaster's intervals, by level (``"0.9"``); none in older plans.
@@ -165,6 +167,8 @@ class Plan(Record):
     forecaster: ForecasterRecord | None = None
     stability: Stability | None = None
     constraints: tuple[ConstraintCheck, ...] = ()
+    required: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
     interval_coverage: dict[str, float] = Field(default_factory=dict)
     resilience: Resilience | None = None

@@ -49,7 +49,12 @@ def make_difference(**changes):
         "b": facts("new.plan", method="qr", rmse=8.75, rmse_ratio=1.022),
         "kept_in_both": 26,
         "dropped_in_both": 39,
-        "changed": (make_sensor("DEUB[/029]", "A"), make_sensor("DEUB030", "B")),
+        "changed": (
+            make_sensor(
+                "DEUB[/029]", "A", settled="excluded in B", removal_penalty=0.0123, substitute="n1"
+            ),
+            make_sensor("DEUB030", "B"),
+        ),
         "only_in_a": (),
         "only_in_b": ("n1", "n2", "n3"),
         "windows": 430,
@@ -80,7 +85,7 @@ def pipeline(monkeypatch):
 
 
 def said_by(*arguments):
-    result = run("diff", "a.plan", "b.plan", *arguments, env={"COLUMNS": "100"})
+    result = run("diff", "a.plan", "b.plan", *arguments, env={"COLUMNS": "130"})
     assert result.exit_code == 0, result.stderr
     return result.stdout
 
@@ -91,7 +96,7 @@ def test_the_screen(pipeline):
     rows = [line.split() for line in lines]
     assert ["A", "dynst", "28", "70", "8.91", "ug", "m-3", "1.041"] in rows
     assert ["B", "qr", "28", "70", "8.75", "ug", "m-3", "1.022"] in rows
-    changed = "DEUB[/029] A 3 / 41 0.312 / 0.020 0.90 / ? 51.5000, -0.2500"
+    changed = "DEUB[/029] A 3 / 41 0.90 / ? +1.2 % n1 excluded in B 51.5000, -0.2500"
     assert changed.split() in rows
     text = " ".join(" ".join(lines).split())
     assert (
@@ -154,7 +159,7 @@ def test_the_table_goes_to_a_file_or_to_stdout(pipeline):
     lines = said_by("-o", "-").splitlines()
     assert pipeline.calls[1][2]["out"] is None
     assert len(lines) == 3
-    assert lines[1] == "DEUB[/029],A,3,41,0.312345,0.02,0.9,,51.5,-0.25,,"
+    assert lines[1] == "DEUB[/029],A,3,41,0.312345,0.02,0.9,,51.5,-0.25,,,excluded in B,0.0123,n1"
 
 
 def test_two_results_do_not_fit_on_stdout(pipeline):

@@ -201,6 +201,7 @@ def test_the_table_of_changed_sensors(stations, random, tmp_path):
     assert list(table) == [
         *("sensor", "kept_in", "rank_a", "rank_b", "importance_a", "importance_b"),
         *("keep_frequency_a", "keep_frequency_b", "latitude", "longitude", "y", "x"),
+        *("settled", "removal_penalty", "substitute"),
     ]
     assert table["latitude"].tolist() == [sensor.latitude for sensor in found.changed]
     with pytest.raises(OutputError, match="exists already; --overwrite replaces it"):

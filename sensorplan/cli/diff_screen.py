@@ -32,7 +32,11 @@ def diff_lines(difference: "Difference") -> RenderableType:
         "only."
     )
     parts: list[RenderableType] = [whole(f"A: {a.folder}"), whole(f"B: {b.folder}"), ""]
-    parts += [_plans(difference), "", Text(_errors(difference)), Text(sides)]
+    parts += [_plans(difference), ""]
+    for name, plan in (("A", a), ("B", b)):
+        if plan.constraints and a.constraints != b.constraints:
+            parts.append(Text(f"{name} obeys: {', '.join(plan.constraints)}."))
+    parts += [Text(_errors(difference)), Text(sides)]
     for name, names in (("A", difference.only_in_a), ("B", difference.only_in_b)):
         if names:
             parts.append(Text(f"In {name} only: {_listed(names)}."))
@@ -72,23 +76,32 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _table(changed: Sequence["ChangedSensor"]) -> Table:
-    columns = ["kept by", "rank A / B", "importance A / B", "keep_frequency A / B"]
-    placed = any(_position(sensor) for sensor in changed)
-    table = table_of("sensor", *columns, *(["position"] if placed else []))
-    for sensor in changed:
+    columns = ["kept by", "rank A / B", "kept in resamples A / B"]
+    optional = {
+        "removal penalty": [_percent(sensor.removal_penalty) for sensor in changed],
+        "substitute": [sensor.substitute or "" for sensor in changed],
+        "constraint": [sensor.settled or "" for sensor in changed],
+        "position": [_position(sensor) for sensor in changed],
+    }
+    shown = {name: values for name, values in optional.items() if any(values)}
+    table = table_of("sensor", *columns, *shown)
+    for place, sensor in enumerate(changed):
         table.add_row(
             sensor.sensor,
             sensor.kept_in,
             f"{sensor.rank_a} / {sensor.rank_b}",
-            f"{sensor.importance_a:.3f} / {sensor.importance_b:.3f}",
             f"{_share(sensor.keep_frequency_a)} / {_share(sensor.keep_frequency_b)}",
-            *([_position(sensor)] if placed else []),
+            *(values[place] for values in shown.values()),
         )
     return table
 
 
 def _share(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:+.1f} %"
 
 
 def _position(sensor: "ChangedSensor") -> str:

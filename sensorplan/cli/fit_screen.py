@@ -56,7 +56,10 @@ def fit_lines(result: "FitResult") -> RenderableType:
     parts += constraint_lines(plan)
     parts += phase_table(plan)
     if curve:
-        parts += [_curve(curve), ""]
+        parts += [_curve(curve)]
+        if plan.constraints:
+            parts += [Text("Other numbers: the same ranking cut there, without the constraints.")]
+        parts += [""]
     if INTERVAL in plan.interval_coverage:
         held = f"{100 * plan.interval_coverage[INTERVAL]:.1f} %"
         parts += [Text(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]

@@ -1,6 +1,7 @@
 """What a plan obeys, and the phases to it, for people."""
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from sensorplan.cli.screen import number, table_of
 from sensorplan.plan import Plan
@@ -32,4 +33,5 @@ def phase_table(plan: Plan) -> list[RenderableType]:
             f"{phase.rmse_ratio:.3f}",
             f"{phase.ci_low:.3f} to {phase.ci_high:.3f}",
         )
-    return [table, ""]
+    note = "By one forecaster for all phases, which is not fine-tuned on any as the plan's is."
+    return [table, Text(note), ""]

@@ -18,8 +18,19 @@ from sensorplan.sensors import Floats, SensorData
 PROPERTIES = ("rank", "sensor", "decision", "importance")
 COORDINATES = ("latitude", "longitude", "y", "x")
 FREQUENCY = "keep_frequency"
-PHASE = "phase"
-_TAKEN = {*PROPERTIES, *COORDINATES, FREQUENCY, PHASE, *COLUMNS, "geometry", "wkt", "fid", "geom"}
+PHASE, STATUS = "phase", "status"
+_TAKEN = {
+    *PROPERTIES,
+    *COORDINATES,
+    FREQUENCY,
+    PHASE,
+    STATUS,
+    *COLUMNS,
+    "geometry",
+    "wkt",
+    "fid",
+    "geom",
+}
 
 
 def deployment(
@@ -44,6 +55,7 @@ def deployment(
         One row a region: ``rank`` from 1, ``sensor`` (the region's name), ``decision`` (``keep`` or
         ``drop``), ``importance``, ``latitude`` and ``longitude`` in degrees (NaN without a position
         on the earth), for planar data ``y`` and ``x`` in the file's unit, ``keep_frequency``, the
+        ``status`` (``required``, ``excluded`` or none; only where either was asked), the
         ``phase`` in which it is switched off (only of a plan in phases; none for kept ones), the
         reasons (`reasons.COLUMNS`), the sensors' attributes (none of patches), and ``geometry``.
         The CRS is None for planar data or no positions.
@@ -59,6 +71,7 @@ def deployment(
         "importance": np.round(ranking.importance[order].astype(float), 6),
         **{name: column[order] for name, column in _positions(regions, data).items()},
         FREQUENCY: np.round(keep_frequency[order].astype(float), 3),
+        **_status(plan, names),
         **_phases(plan, names),
         **{name: [column[i] for i in order] for name, column in further.items()},
     }
@@ -108,6 +121,14 @@ def curve_csv(curve: Sequence[CurvePoint]) -> bytes:
         [point.model_dump() for point in curve], columns=list(CurvePoint.model_fields)
     )
     return table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode()
+
+
+def _status(plan: Plan, names: Sequence[str]) -> dict[str, Any]:
+    """Which regions constraints settled; none where they settled none."""
+    if not (plan.required or plan.excluded):
+        return {}
+    status = dict.fromkeys(plan.required, "required") | dict.fromkeys(plan.excluded, "excluded")
+    return {STATUS: [status.get(name) for name in names]}
 
 
 def _phases(plan: Plan, names: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sensorplan.plan import SCHEMA_VERSION, Plan, Record
 
 Change = Literal["better", "worse", "tie"]
 SAID: dict[str, Change] = {"win": "better", "loss": "worse", "tie": "tie"}
-COMPARED = ("decision", "rank", "importance", FREQUENCY)
+COMPARED = ("decision", "rank", "importance", FREQUENCY, "removal_penalty", "substitute")
 ALIKE = (  # settings that change what is judged
     *(("data", setting) for setting in ("select", "missing", "resample")),
     *(("window", setting) for setting in ("lookback", "horizon", "stride")),
@@ -37,6 +37,7 @@ class PlanFacts(Record):
         rmse: Of the plan on its test stretch.
         rmse_ratio: RMSE / RMSE from all sensors.
         unit: Of the RMSE.
+        constraints: What it had to obey.
     """
 
     folder: str
@@ -47,6 +48,7 @@ class PlanFacts(Record):
     rmse: float
     rmse_ratio: float
     unit: str
+    constraints: tuple[str, ...] = ()
 
 
 class ChangedSensor(Record):
@@ -57,6 +59,9 @@ class ChangedSensor(Record):
         keep_frequency_a: None in an older plan.
         latitude: As in A; None without a position on the earth.
         y: As in A; None but for planar data.
+        settled: What constraints say of it, say ``excluded in B``; None for nothing.
+        removal_penalty: Of its failure in the plan that keeps it; None where it is not known.
+        substitute: What stands in for it in the plan that drops it; None where it is not known.
     """
 
     sensor: str
@@ -71,6 +76,9 @@ class ChangedSensor(Record):
     longitude: float | None
     y: float | None
     x: float | None
+    settled: str | None = None
+    removal_penalty: float | None = None
+    substitute: str | None = None
 
 
 class Difference(Record):
@@ -142,8 +150,8 @@ def diff(
         kept_in_both=int((kept_a & kept_b).sum()),
         dropped_in_both=int((~kept_a & ~kept_b).sum()),
         changed=(
-            *_changed(both[kept_a & ~kept_b].sort_values("rank_a"), "A"),
-            *_changed(both[kept_b & ~kept_a].sort_values("rank_b"), "B"),
+            *_changed(both[kept_a & ~kept_b].sort_values("rank_a"), "A", plans),
+            *_changed(both[kept_b & ~kept_a].sort_values("rank_b"), "B", plans),
         ),
         only_in_a=tuple(a.index.difference(b.index, sort=False)),
         only_in_b=tuple(b.index.difference(a.index, sort=False)),
@@ -164,6 +172,7 @@ def _facts(folder: Path, plan: Plan) -> PlanFacts:
         rmse=plan.metrics.plan.rmse,
         rmse_ratio=plan.metrics.rmse_ratio,
         unit=plan.metrics.unit,
+        constraints=tuple(check.constraint for check in plan.constraints),
     )
 
 
@@ -173,11 +182,31 @@ def _table(folder: Path) -> pd.DataFrame:
     return frame.set_index("sensor").reindex(columns=[*COMPARED, *COORDINATES])
 
 
-def _changed(table: pd.DataFrame, kept_in: Literal["A", "B"]) -> list[ChangedSensor]:
+def _changed(
+    table: pd.DataFrame, kept_in: Literal["A", "B"], plans: tuple[Plan, Plan]
+) -> list[ChangedSensor]:
     """A record for each row."""
-    rows = table.drop(columns=["decision_a", "decision_b"]).reset_index().assign(kept_in=kept_in)
+    keeps, drops = ("a", "b") if kept_in == "A" else ("b", "a")
+    rows = table.reset_index().assign(
+        kept_in=kept_in,
+        settled=pd.Series([_settled(str(name), plans) for name in table.index], dtype=object),
+        removal_penalty=table[f"removal_penalty_{keeps}"].to_numpy(),
+        substitute=table[f"substitute_{drops}"].to_numpy(),
+    )
+    rows = rows[[*ChangedSensor.model_fields]]
     rows = rows.astype(object).where(rows.notna(), None)
     return [ChangedSensor.model_validate(row) for row in rows.to_dict("records")]
+
+
+def _settled(sensor: str, plans: tuple[Plan, Plan]) -> str | None:
+    """What the constraints of either plan say of a sensor."""
+    said = [
+        f"{word} in {name}"
+        for name, plan in zip("AB", plans, strict=True)
+        for word, names in (("required", plan.required), ("excluded", plan.excluded))
+        if sensor in names
+    ]
+    return ", ".join(said) or None
 
 
 def _errors(folders: tuple[Path, Path], plans: tuple[Plan, Plan]) -> dict[str, Any]:

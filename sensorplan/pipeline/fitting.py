@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from sensorplan.constraints import free_rules
 from sensorplan.curve import CurvePoint
 from sensorplan.evaluation import (
@@ -29,7 +31,7 @@ from sensorplan.plan import ConditionRow, ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions
-from sensorplan.sensors import SensorData
+from sensorplan.sensors import Bools, SensorData
 from sensorplan.windows import Windows, split_record
 
 
@@ -116,6 +118,8 @@ def fit(
         "stability": stability,
         "interval_coverage": coverage_by_level(coverage),
         "constraints": verify_plan(prepared, trained.mask),
+        "required": _names(regions, prepared.constraints.required),
+        "excluded": _names(regions, prepared.constraints.excluded),
         "phases": steps,
         "resilience": reasons.resilience,
     }
@@ -186,6 +190,10 @@ def _plan(
         versions=versions(),
         settings=recipe.model_dump(mode="json", exclude_none=True),
     )
+
+
+def _names(regions: Regions, mask: Bools) -> tuple[str, ...]:
+    return tuple(regions.names[region] for region in np.flatnonzero(mask))
 
 
 def _resolved(recipe: Recipe, windows: Windows, budget: int | None) -> Recipe:
