@@ -21,6 +21,7 @@ from sensorplan.sensors import Bools, Floats, Ints
 ROUNDING = 1e-9  # of a bound: what is nearer is met
 TIGHTER = 1e-6  # of a bound: where the programme's own tolerance broke it
 TIME_LIMIT = 60.0  # seconds of one integer programme
+PROOF_LIMIT = 10.0  # of one that must prove what is lowest, for a message
 MOST_COEFFICIENTS = 2_000_000  # of the matrix that an integer programme is tried with
 GAP = 0.01  # of its value, at which it may stop
 
@@ -147,7 +148,12 @@ class Rules:
         raise UndecidedError()
 
     def _programme(
-        self, price: Floats, upper: Floats, gap: float, proven: bool = False
+        self,
+        price: Floats,
+        upper: Floats,
+        gap: float,
+        seconds: float = TIME_LIMIT,
+        proven: bool = False,
     ) -> Bools | None:
         """The mask of the lowest price, up to a gap; None when none obeys.
 
@@ -162,7 +168,7 @@ class Rules:
             integrality=1,
             bounds=Bounds(self.required.astype(float), (~self.excluded).astype(float)),
             constraints=rows,
-            options={"time_limit": TIME_LIMIT, "mip_rel_gap": gap},
+            options={"time_limit": seconds, "mip_rel_gap": gap},
         )
         if found.x is not None and (found.status == 0 or not proven):
             return np.asarray(found.x > 0.5)
@@ -176,7 +182,7 @@ class Rules:
         Raises:
             UndecidedError: It was not proven in time.
         """
-        found = self._programme(price, self.upper, 0.0, proven=True)
+        found = self._programme(price, self.upper, 0.0, PROOF_LIMIT, proven=True)
         return None if found is None else float(price @ found)
 
     @cached_property
