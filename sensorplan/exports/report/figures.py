@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from bokeh.models import (
+    BasicTicker,
     CDSView,
     ColumnDataSource,
     DataRange1d,
@@ -29,6 +30,7 @@ from sensorplan.exports.tables import is_planar
 from sensorplan.plan import Plan
 from sensorplan.sensors import Ints
 
+TICKS = 4  # along the map: as many labels as a phone is wide enough for
 LEAST_EXTENT = 2.0  # degrees; below, the outline of land is too coarse to be of use
 DECIMALS = 5  # of degrees
 TOOLTIP = """<div style="max-width:15rem">
@@ -95,6 +97,7 @@ def map_figure(frame: gpd.GeoDataFrame, columns: Sequence[Column], budget: int) 
         y_axis_label="latitude (°N)" if geographic else "y",
         **FRAME,
     )
+    plot.xaxis.update(ticker=BasicTicker(desired_num_ticks=TICKS))
     wide = geographic and max(east - west, north - south) >= LEAST_EXTENT
     land = _land(beyond=east > 180) if wide else []
     for source in land:
