@@ -19,6 +19,7 @@ from sensorplan.constraints import (
     unconstrained,
 )
 from sensorplan.errors import ConstraintError, RecipeError
+from sensorplan.evaluation import RidgeJudge
 from sensorplan.pipeline import draw_curve, fit
 from sensorplan.pipeline.comparing import compare_methods
 from sensorplan.plan import Plan
@@ -258,15 +259,25 @@ def test_every_phase_switches_something_off(tmp_path):
         fit(quick(data, mask={"phases": [0.01, 0.5]}), out=tmp_path / "p")
 
 
-def test_compare_obeys(tmp_path):
+def test_compare_obeys(tmp_path, monkeypatch):
     data = write_stations(tmp_path / "net.nc", times=300)
     recipe = quick(data).model_dump()
     recipe["constraints"] |= {"require": ["S003"], "exclude": ["S002"]}
     recipe = Recipe.model_validate(recipe)
-    shared = {"folds": 1, "sparsities": [0.75], "methods": ["dynst", "qr"], "judges": ["ridge"]}
-    bound = compare_methods(recipe, **shared)
-    free = compare_methods(quick(data), **shared)
-    assert {row.rmse for row in bound.comparison.rows} != {row.rmse for row in free.comparison.rows}
+    shared = {"folds": 1, "sparsities": [0.75], "methods": ["dynst", "qr", "random"]}
+    shared |= {"judges": ["ridge"]}
+    judged = []
+    errors = RidgeJudge.errors
+
+    def watched(judge, mask):
+        judged.append(mask)
+        return errors(judge, mask)
+
+    monkeypatch.setattr(RidgeJudge, "errors", watched)
+    compare_methods(recipe, **shared)
+    plans = [mask for mask in judged if not mask.all()]
+    assert len(plans) > 3  # those of the ten random plans differ
+    assert all(mask[3] and not mask[2] and mask.sum() == 2 for mask in plans)
     with pytest.raises(ConstraintError, match=r"--require S003; 1 of 8 kept|these cannot be met"):
         compare_methods(
             Recipe.model_validate(

@@ -113,7 +113,7 @@ def test_declared_weights(tmp_path):
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("id,weight\nX,3\n", RecipeError, r"w\.csv: X in no sensor of .*; expected some of S000"),
+        ("id,weight\nX,3\n", RecipeError, r"w\.csv: X: no sensor of .*; expected some of S000"),
         ("id,weight\nS001,-1\n", DataError, r"line 2, column weight: -1; expected a number of 0"),
         ("id,weight\nS001,1\nS001,2\n", DataError, r"line 3: the sensor S001 stands twice$"),
         ("id,cost\nS001,1\n", DataError, r"has the columns id, cost; expected id and weight$"),

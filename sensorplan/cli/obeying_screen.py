@@ -3,7 +3,8 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from sensorplan.cli.screen import number, table_of
+from sensorplan.cli.screen import table_of
+from sensorplan.exports.wording import phase_cells
 from sensorplan.plan import Plan
 
 
@@ -23,15 +24,7 @@ def phase_table(plan: Plan) -> list[RenderableType]:
         return []
     columns = ("switched off", "kept", "goes", "RMSE", "RMSE / all sensors", "95 % interval")
     table = table_of("phase", *columns)
-    for place, phase in enumerate(plan.phases, 1):
-        table.add_row(
-            str(place),
-            f"{100 * phase.sparsity:.0f} %",
-            str(phase.budget),
-            str(len(phase.switched_off)),
-            number(phase.rmse),
-            f"{phase.rmse_ratio:.3f}",
-            f"{phase.ci_low:.3f} to {phase.ci_high:.3f}",
-        )
+    for cells, phase in zip(phase_cells(plan), plan.phases, strict=True):
+        table.add_row(*cells, f"{phase.ci_low:.3f} to {phase.ci_high:.3f}")
     note = "By one forecaster for all phases, which is not fine-tuned on any as the plan's is."
     return [table, Text(note), ""]

@@ -40,13 +40,17 @@ def ensure_feasible(constraints: Constraints, budget: int | None) -> Rules:
         raise ConstraintError(f"required, and excluded: {by}; expected one of the two")
     _see_targets(constraints)
     rules = make_rules(constraints, budget)
-    if not _feasible((constraints, budget)):
+    if not _obeyable(rules):
         raise ConstraintError(_conflict(constraints, budget))
     return rules
 
 
 def _feasible(problem: Problem) -> bool:
-    rules = make_rules(*problem)
+    return _obeyable(make_rules(*problem))
+
+
+def _obeyable(rules: Rules) -> bool:
+    """Whether any mask obeys."""
     order = np.arange(len(rules.required))
     nothing = np.zeros(len(order), bool)
     if rules.try_to_obey(nothing, np.zeros(len(order))) is not None:

@@ -86,12 +86,7 @@ class Rules:
         """
         if not self.binding:
             return proposal
-        order = self._order(proposal, score)
-        mask = self._take(order)
-        if mask is None:
-            mask = self.solve(order)
-        assert mask is not None, "feasibility is checked before anything is planned"
-        return mask
+        return self._settle(self._order(proposal, score))
 
     def try_to_obey(self, proposal: Bools, score: Floats) -> Bools | None:
         """Like `obey`, but None where taking one by one ends in a dead end."""
@@ -108,11 +103,7 @@ class Rules:
             mask = np.zeros(len(order), bool)
             mask[order[: self.budget]] = True
             return mask
-        found = self._take(order)
-        if found is None:
-            found = self.solve(order)
-        assert found is not None, "feasibility is checked before anything is planned"
-        return found
+        return self._settle(order)
 
     def apply(self, ranking: Ranking) -> tuple[Bools, Ranking]:
         """The mask of a ranking that obeys, and the ranking with its regions first.
@@ -201,6 +192,14 @@ class Rules:
         if self.cost is not None:
             worth = np.maximum(score, 0) / np.maximum(self.cost, np.finfo(float).tiny)
         return np.lexsort([-score, -worth, ~proposal])
+
+    def _settle(self, order: Ints) -> Bools:
+        """Regions one by one, or in a dead end by an integer programme."""
+        mask = self._take(order)
+        if mask is None:
+            mask = self.solve(order)
+        assert mask is not None, "feasibility is checked before anything is planned"
+        return mask
 
     def _take(self, order: Ints) -> Bools | None:
         """Take regions one by one as the rules allow: those that a rule still lacks first.

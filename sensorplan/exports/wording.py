@@ -60,6 +60,21 @@ def scores_of(metrics: Metrics) -> list[tuple[str, Score, float]]:
     ]
 
 
+def phase_cells(plan: Plan) -> list[tuple[str, ...]]:
+    """A row for each phase: its number, share off, number kept, how many go, RMSE and ratio."""
+    return [
+        (
+            str(place),
+            f"{100 * phase.sparsity:.0f} %",
+            str(phase.budget),
+            str(len(phase.switched_off)),
+            number(phase.rmse),
+            f"{phase.rmse_ratio:.3f}",
+        )
+        for place, phase in enumerate(plan.phases, 1)
+    ]
+
+
 def contest_words(plan: Plan) -> str | None:
     """Whose mask the plan is and how far ahead; None where no masks competed."""
     if len(plan.candidates) < 2 or plan.candidate_loss is None:

@@ -51,7 +51,7 @@ def _of_file(file: str, data: SensorData, regions: Regions) -> Floats:
     unknown = [name for name in weights if name not in regions.names]
     if unknown:
         raise RecipeError(
-            f"--weight {file}: {listed(unknown)} in no sensor of {data.source.path}; expected "
+            f"--weight {file}: {listed(unknown)}: no sensor of {data.source.path}; expected "
             f"some of {listed(regions.names)}"
         )
     weight = np.array([weights.get(name, 1.0) for name in regions.names])

@@ -11,6 +11,7 @@ from sensorplan.exports.wording import (
     contest_words,
     forecaster_words,
     number,
+    phase_cells,
     resilience_words,
     scores_of,
     size_of,
@@ -88,16 +89,8 @@ def obeyed(plan: Plan) -> list[Table]:
         (check.constraint, check.found, "yes" if check.met else "NO") for check in plan.constraints
     ]
     steps = [
-        (
-            str(place),
-            f"{100 * phase.sparsity:.0f} %",
-            str(phase.budget),
-            str(len(phase.switched_off)),
-            number(phase.rmse),
-            f"{phase.rmse_ratio:.3f}",
-            _span(phase.ci_low, phase.ci_high),
-        )
-        for place, phase in enumerate(plan.phases, 1)
+        (*cells, _span(phase.ci_low, phase.ci_high))
+        for cells, phase in zip(phase_cells(plan), plan.phases, strict=True)
     ]
     asked = ("constraint, checked again", "the plan has", "met")
     columns = ("phase", "off", "kept", "goes", "RMSE", "RMSE / all", "95 % interval")

@@ -116,8 +116,9 @@ def rank_by_dynst(
         keep_best=False,
     )
     keep_better(trainer, before)
-    score = masking.drop_score(*probe(trainer, mask, probed)) if rules.binding else observed * 1.0
-    proposed = {OWN: rules.obey(mask, worth_of(score, trainer))} | {
+    if rules.binding:
+        mask = _obeying(trainer, rules, mask, probed)
+    proposed = {OWN: mask} | {
         name: mask
         for challenger, ranking in (challengers or {}).items()
         for name, mask in _masks_of(challenger, ranking, rules, observed, kept).items()
@@ -148,8 +149,13 @@ def _size(trainer: Trainer, rules: Rules, mask: Bools, probed: int) -> int:
     """How many regions the mask will keep."""
     if rules.budget is not None:
         return min(rules.budget, int(mask.sum()))
+    return int(_obeying(trainer, rules, mask, probed).sum())
+
+
+def _obeying(trainer: Trainer, rules: Rules, mask: Bools, probed: int) -> Bools:
+    """The mask as far as the rules allow, the best of it first."""
     score = masking.drop_score(*probe(trainer, mask, probed))
-    return int(rules.obey(mask, worth_of(score, trainer)).sum())
+    return rules.obey(mask, worth_of(score, trainer))
 
 
 def _masks_of(
@@ -159,12 +165,10 @@ def _masks_of(
 
     Where there are costs, also one that takes importance for its cost first.
     """
-    rank = np.empty(len(ranking.order))
-    rank[ranking.order] = np.arange(len(ranking.order))
-    first = np.lexsort([rank, ~observed])
     if not rules.binding:
         return {name: first_observed(ranking, observed, kept)}
-    masks = {name: rules.cut(first)}
+    seen = observed[ranking.order]
+    masks = {name: rules.cut(np.concatenate([ranking.order[seen], ranking.order[~seen]]))}
     if rules.cost is not None:
         importance = np.where(observed, ranking.importance, 0.0)
         masks[f"{name} by cost"] = rules.obey(np.zeros_like(observed), importance)
