@@ -15,14 +15,9 @@ from sensorplan.evaluation import (
     interval_coverage,
     widening,
 )
-from sensorplan.evaluation.conformal import (
-    MEMORY,
-    PRIOR,
-    SHRINKAGE,
-    held_quantiles,
-    recent_scale,
-    usual_errors,
-)
+from sensorplan.evaluation.conformal import SHRINKAGE, held_quantiles, usual_errors
+from sensorplan.evaluation.recent import MEMORY, PRIOR, recent_scale
+from sensorplan.evaluation.tracking import GAIN, LOOK_BACK, share_outside
 from sensorplan.pipeline.calibrating import coverage_by_level, interval_notes
 from sensorplan.windows import Split
 
@@ -168,7 +163,7 @@ def test_coverage_is_what_a_loop_gives(windows):
             (inside.sum() / batch.valid.sum()).item(), rel=1e-6
         )
     assert covered.total[2] == pytest.approx(0.9, abs=0.06)
-    assert wider[0] == 1  # nothing of the test stretch is known yet
+    assert (wider[:, 0] == 1).all()  # nothing of the test stretch is known yet
 
 
 def test_widening_looks_at_kept_sensors_and_earlier_time(windows):
@@ -180,14 +175,58 @@ def test_widening_looks_at_kept_sensors_and_earlier_time(windows):
         changed = windows.anomalies.clone()
         change(changed)
         other = type(windows)(**{**vars(windows), "anomalies": changed})
-        return widening(other, at, forecast_zero, kept, intervals, since=0).item()
+        return widening(other, at, forecast_zero, kept, intervals, since=0)[:, 0].numpy()
 
     usual = ask(lambda anomalies: None)
-    assert ask(lambda anomalies: anomalies[:704, :2].mul_(5)) > 2 * usual
-    assert ask(lambda anomalies: anomalies[:, 2:].mul_(5)) == usual
-    assert ask(lambda anomalies: anomalies[704:].mul_(5)) == usual
+    assert (ask(lambda anomalies: anomalies[:704, :2].mul_(5)) > 2 * usual).all()
+    np.testing.assert_array_equal(ask(lambda anomalies: anomalies[:, 2:].mul_(5)), usual)
+    np.testing.assert_array_equal(ask(lambda anomalies: anomalies[704:].mul_(5)), usual)
     none = widening(windows, at, forecast_zero, kept, intervals, since=699)
-    assert none.item() == 1
+    assert (none == 1).all()
+
+
+def test_widening_is_what_a_loop_gives(windows):
+    kept, horizon = np.array([True, True, False, False, False]), windows.split.horizon
+    quantiles = [0.4, 0.9, 1.0, 1.5]
+    intervals = Intervals(torch.full((5, 2), 0.7), torch.tensor(quantiles)[:, None].expand(4, 2))
+    at = np.array([700, 703, 760])
+    found = widening(windows, at, forecast_zero, kept, intervals, since=650).numpy()
+    first = max(650, 700 - LOOK_BACK * horizon)
+    batch = windows.batch(np.arange(first, 761))
+    errors, valid = batch.future.abs().numpy()[:, kept] / 0.7, batch.valid.numpy()[:, kept]
+    count = valid.sum((1, 2))
+    squares = np.where(count, (errors**2 * valid).sum((1, 2)) / np.maximum(count, 1), np.nan)
+    starts, missed = np.arange(first, 761), []
+    for window in range(len(errors)):
+        learnt = missed[: max(0, window - horizon + 1)]
+        logarithm = GAIN / horizon * np.sum(learnt, axis=0) if learnt else np.zeros(4)
+        factor = recent_scale(squares, starts, starts[[window]], horizon)[0] * np.exp(logarithm)
+        for place in np.flatnonzero(at == starts[window]):
+            np.testing.assert_allclose(found[:, place], factor, rtol=1e-5)
+        half = [max((factor * quantiles)[: level + 1]) for level in range(4)]
+        outside = [(errors[window] > reach)[valid[window]].mean() for reach in half]
+        missed.append(np.array(outside) - (1 - np.array(LEVELS)) if count[window] else np.zeros(4))
+
+
+def test_nothing_observed_corrects_nothing():
+    nothing = np.zeros((2, 3), bool)
+    assert np.isnan(share_outside(np.ones((2, 3)), nothing, np.ones((4, 3)))).all()
+
+
+def test_each_level_comes_to_hold_its_share_after_errors_have_grown(windows):
+    kept = np.ones(5, bool)
+    quantiles = torch.tensor([0.5, 0.8, 0.9, 1.0])[:, None].expand(4, 2)
+    intervals = Intervals(torch.full((5, 2), 0.5), quantiles)
+    later = np.arange(400, 860)  # usual errors are far too small, and the quantiles are wrong
+    covered = interval_coverage(windows, later, forecast_zero, kept, intervals, since=200)
+    np.testing.assert_allclose(covered.total, LEVELS, atol=0.02)
+
+
+def test_a_lower_level_lies_within_a_higher_one():
+    intervals = Intervals(torch.ones(3, 2), torch.tensor([[1.0], [1.2], [1.3], [2.0]]).expand(4, 2))
+    wider = torch.tensor([[2.0], [1.0], [1.0], [1.0]])
+    widths = [intervals.half_width(level, wider)[0, 0, 0].item() for level in range(4)]
+    assert widths == [2.0, 2.0, 2.0, 2.0]
 
 
 @pytest.mark.parametrize(

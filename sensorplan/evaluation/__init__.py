@@ -12,7 +12,7 @@ from sensorplan.evaluation.comparison import (
     verdict,
 )
 from sensorplan.evaluation.conditions import condition_rows, weakest_condition
-from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate, widening
+from sensorplan.evaluation.conformal import LEVELS, Intervals, calibrate
 from sensorplan.evaluation.coverage import Coverage, interval_coverage
 from sensorplan.evaluation.curve import (
     accuracy_curve,
@@ -44,6 +44,7 @@ from sensorplan.evaluation.panel import Panel, tune_linear
 from sensorplan.evaluation.resilience import Failures, judge_failures
 from sensorplan.evaluation.ridge import RidgeJudge, ridge_errors
 from sensorplan.evaluation.shipping import Shipped, make_linear, ship
+from sensorplan.evaluation.tracking import widening
 
 __all__ = [
     "DRAWS_SEED",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from sensorplan.evaluation.conformal import LEVELS, Intervals, widening
+from sensorplan.evaluation.conformal import LEVELS, Intervals
 from sensorplan.evaluation.forecasts import Forecast, absolute_errors
+from sensorplan.evaluation.tracking import widening
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Windows
 
@@ -69,7 +70,7 @@ def interval_coverage(
 
     done = 0
     for error, valid in absolute_errors(windows, starts, forecast):
-        own = wider[done : done + len(error)]
+        own = wider[:, done : done + len(error)]
         done += len(error)
         count += by_lead(valid)
         for level in range(len(LEVELS)):

@@ -198,7 +198,7 @@ def _forecasts(saved: Saved, new: NewData, wanted: str, level: int) -> tuple[For
         lower,
         upper,
         about.levels[level],
-        wider.numpy(),
+        wider[level].numpy(),
         time,
         starts + lookback - 1,
         about.sensors,
@@ -222,7 +222,7 @@ def _values(
         batch = windows.batch(starts[part])
         with torch.no_grad():
             middle = saved.forecast(batch)  # [part, region, horizon * channel]
-        half = saved.intervals.half_width(level, wider[part])
+        half = saved.intervals.half_width(level, wider[:, part])
         steps = torch.from_numpy(starts[part, None] + lookback + np.arange(horizon))
         calendar = windows.climatology(steps)  # [part, horizon, region, channel]
         for end, anomalies in zip(ends, (middle, middle - half, middle + half), strict=True):
