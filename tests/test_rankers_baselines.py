@@ -13,6 +13,7 @@ from scipy.linalg import qr
 from sensorplan.errors import DataError
 from sensorplan.rankers import RANKERS, History, make_history
 from sensorplan.rankers import moments as moments_module
+from sensorplan.rankers import selection as selection_module
 from sensorplan.rankers.moments import NUGGET, covariance, network_modes
 from sensorplan.rankers.nearest import NearestLeft
 from sensorplan.rankers.qr_pivoting import leading_shapes, qr_pivots
@@ -228,6 +229,29 @@ def test_forward_selection_of_targets_is_brute_force_greedy():
     found, found_gains = select_forward(modes, targets.T @ targets)
     assert found.tolist() == order
     np.testing.assert_allclose(found_gains, gains, rtol=1e-6)
+
+
+@pytest.mark.parametrize("block", [4, 5, 11])
+def test_forward_selection_in_turns_knows_all_choices_before(monkeypatch, block):
+    """Brute force over the regions of the block whose turn it is."""
+    monkeypatch.setattr(selection_module, "BLOCK", block)
+    modes = network_modes(make_plain(mixed(regions=11)))
+    wanted = modes.gram
+    among = modes.loadings @ modes.loadings.T + np.diag(modes.noise)
+    cross = modes.loadings @ modes.loadings.T
+
+    def left_of(chosen):
+        part = among[np.ix_(chosen, chosen)]
+        return -np.trace(cross[:, chosen] @ np.linalg.solve(part, cross[:, chosen].T))
+
+    turns, chosen = -(-11 // block), []
+    while len(chosen) < 11:
+        rest = [j for j in range(len(chosen) % turns, 11, turns) if j not in chosen]
+        chosen.append(min(rest, key=lambda j: left_of([*chosen, j])))
+    found, gains = select_forward(modes, wanted)
+    assert found.tolist() == chosen
+    losses = [left_of(chosen[:k]) for k in range(12)]
+    np.testing.assert_allclose(gains, -np.diff(losses), rtol=1e-6)
 
 
 def test_forecast_aware_finds_the_planted_drivers():

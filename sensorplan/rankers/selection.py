@@ -1,5 +1,7 @@
 """Forward selection by conditional covariances, in the space of a network's modes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sensorplan.rankers.moments import Modes
@@ -7,6 +9,7 @@ from sensorplan.sensors import Floats, Ints
 
 ROUNDING = 1e-9  # of a gain: what is nearer is a tie
 COMPACT = 0.9  # share of rows still left at which those taken are let go
+BLOCK = 4096  # regions that one choice looks at, at most
 
 
 def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
@@ -17,6 +20,11 @@ def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
     modes given the regions taken, both parts are kept up to date by a Schur complement of rank
     one, in O(region · mode) a step. Ties take the lower index.
 
+    In a large network choices go in turns over blocks of regions, each spread over all of them, so
+    that the cost grows with the number of regions alone; every choice knows all those before, in
+    whatever block (as in the stochastic greedy of Mirzasoleiman et al. 2015, arXiv 1409.7938, but
+    that no region is left out).
+
     Args:
         modes: Loadings f_j and noise of the regions.
         wanted: ``[mode, mode]`` M, loadings of all targets multiplied.
@@ -24,26 +32,75 @@ def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
     Returns:
         ``[region]`` order, and the variance that each rank explained.
     """
-    f, noise = modes.loadings, modes.noise
-    posterior = np.eye(f.shape[1])  # P
-    variance = (f**2).sum(1)  # f P f
-    shared = ((f @ wanted) * f).sum(1)  # f P M P f
-    order, gains = np.empty(len(f), int), np.empty(len(f))
-    regions = np.arange(len(f))  # those that the rows stand for: all left, and some taken
-    left = np.zeros(len(f))  # -inf once taken
-    for rank in range(len(order)):
-        gain = np.maximum(shared, 0) / (np.maximum(variance, 0) + noise) + left
-        best = int(np.argmax(gain >= (1 - ROUNDING) * gain.max()))
-        order[rank], gains[rank] = regions[best], gain[best]
-        left[best] = -np.inf
-        weight = posterior @ f[best] / np.sqrt(max(variance[best], 0) + noise[best])
+    count = -(-len(modes.loadings) // BLOCK)
+    blocks = [_Block(np.arange(len(modes.loadings))[k::count], modes, wanted) for k in range(count)]
+    posterior = np.eye(modes.loadings.shape[1])  # P
+    chosen: list[tuple[int, float]] = []
+    taken: list[_Taken] = []
+    while len(chosen) < len(modes.loadings):
+        block = blocks[len(chosen) % count]
+        block.follow(taken)
+        region, gain, loadings, variance = block.take()
+        chosen.append((region, gain))
+        weight = posterior @ loadings / np.sqrt(variance)
         aimed = wanted @ weight
-        change, towards = (f @ np.column_stack([weight, posterior @ aimed])).T
-        variance -= change**2
-        shared += change * (change * (weight @ aimed) - 2 * towards)
+        taken.append(_Taken(weight, posterior @ aimed, float(weight @ aimed)))
         posterior -= np.outer(weight, weight)
-        if len(order) - rank - 1 < COMPACT * len(regions):
-            rows = np.isfinite(left)
-            f, noise, regions = f[rows], noise[rows], regions[rows]
-            variance, shared, left = variance[rows], shared[rows], left[rows]
-    return order, gains
+        del taken[:-count]
+    order, gains = zip(*chosen, strict=True)
+    return np.array(order), np.array(gains)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a choice changes: P - w w', for the weights w ``[mode]``.
+
+    Attributes:
+        weight: w.
+        passed: P M w, by the P before.
+        explained: w M w, the variance of the targets that it explains.
+    """
+
+    weight: Floats
+    passed: Floats
+    explained: float
+
+
+class _Block:
+    """Regions that are looked at together, with what is known of each of them."""
+
+    def __init__(self, regions: Ints, modes: Modes, wanted: Floats) -> None:
+        self._regions = regions  # those that the rows stand for: all left, and some taken
+        self._f, self._noise = modes.loadings[regions], modes.noise[regions]
+        self._variance = (self._f**2).sum(1)  # f P f
+        self._shared = ((self._f @ wanted) * self._f).sum(1)  # f P M P f
+        self._left = np.zeros(len(regions))  # -inf once taken
+        self._count = len(regions)
+
+    def follow(self, taken: list[_Taken]) -> None:
+        """Keep up to date with choices that were made."""
+        if not taken:
+            return
+        changes = self._f @ np.column_stack([one.weight for one in taken])
+        towards = self._f @ np.column_stack([one.passed for one in taken])
+        for one, change, passed in zip(taken, changes.T, towards.T, strict=True):
+            self._variance -= change**2
+            self._shared += change * (change * one.explained - 2 * passed)
+        if self._count < COMPACT * len(self._regions):
+            rows = np.isfinite(self._left)
+            self._regions, self._f, self._noise = (
+                self._regions[rows],
+                self._f[rows],
+                self._noise[rows],
+            )
+            self._variance, self._shared = self._variance[rows], self._shared[rows]
+            self._left = self._left[rows]
+
+    def take(self) -> tuple[int, float, Floats, float]:
+        """The best one: the region, its gain, its loadings, and its variance with its noise."""
+        variance = np.maximum(self._variance, 0) + self._noise
+        gain = np.maximum(self._shared, 0) / variance + self._left
+        best = int(np.argmax(gain >= (1 - ROUNDING) * gain.max()))
+        self._left[best] = -np.inf
+        self._count -= 1
+        return int(self._regions[best]), float(gain[best]), self._f[best], float(variance[best])
