@@ -9,7 +9,7 @@ from sensorplan.sensors import Floats, Ints
 
 ROUNDING = 1e-9  # of a gain: what is nearer is a tie
 COMPACT = 0.9  # share of rows still left at which those taken are let go
-BLOCK = 4096  # regions that one choice looks at, at most
+BLOCK = 2000  # regions that one choice looks at, at most
 
 
 def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
@@ -39,7 +39,7 @@ def select_forward(modes: Modes, wanted: Floats) -> tuple[Ints, Floats]:
     taken: list[_Taken] = []
     while len(chosen) < len(modes.loadings):
         block = blocks[len(chosen) % count]
-        block.follow(taken)
+        block.follow(taken, posterior)
         region, gain, loadings, variance = block.take()
         chosen.append((region, gain))
         weight = posterior @ loadings / np.sqrt(variance)
@@ -72,29 +72,37 @@ class _Block:
     def __init__(self, regions: Ints, modes: Modes, wanted: Floats) -> None:
         self._regions = regions  # those that the rows stand for: all left, and some taken
         self._f, self._noise = modes.loadings[regions], modes.noise[regions]
+        self._wanted = wanted
         self._variance = (self._f**2).sum(1)  # f P f
         self._shared = ((self._f @ wanted) * self._f).sum(1)  # f P M P f
         self._left = np.zeros(len(regions))  # -inf once taken
         self._count = len(regions)
 
-    def follow(self, taken: list[_Taken]) -> None:
-        """Keep up to date with choices that were made."""
+    def follow(self, taken: list[_Taken], posterior: Floats) -> None:
+        """Keep up to date with the choices since the last look, and with P after them.
+
+        Many choices cost more than to begin anew from P.
+        """
         if not taken:
             return
+        if 2 * len(taken) > len(posterior):
+            passed = self._f @ posterior
+            self._variance = (passed * self._f).sum(1)
+            self._shared = ((passed @ self._wanted) * passed).sum(1)
+        else:
+            self._change_by(taken)
+        if self._count < COMPACT * len(self._regions):
+            rows = np.isfinite(self._left)
+            self._regions, self._f = self._regions[rows], self._f[rows]
+            self._noise, self._left = self._noise[rows], self._left[rows]
+            self._variance, self._shared = self._variance[rows], self._shared[rows]
+
+    def _change_by(self, taken: list[_Taken]) -> None:
         changes = self._f @ np.column_stack([one.weight for one in taken])
         towards = self._f @ np.column_stack([one.passed for one in taken])
         for one, change, passed in zip(taken, changes.T, towards.T, strict=True):
             self._variance -= change**2
             self._shared += change * (change * one.explained - 2 * passed)
-        if self._count < COMPACT * len(self._regions):
-            rows = np.isfinite(self._left)
-            self._regions, self._f, self._noise = (
-                self._regions[rows],
-                self._f[rows],
-                self._noise[rows],
-            )
-            self._variance, self._shared = self._variance[rows], self._shared[rows]
-            self._left = self._left[rows]
 
     def take(self) -> tuple[int, float, Floats, float]:
         """The best one: the region, its gain, its loadings, and its variance with its noise."""
