@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from sensorplan.cli.screen import number, prose, table_of, whole
+from sensorplan.exports.wording import change
 
 if TYPE_CHECKING:
     from sensorplan.pipeline import Difference
@@ -106,4 +107,4 @@ def _share(value: float | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:+.1f} %"
+    return "" if share is None else f"{change(1 + share)} %"
