@@ -92,19 +92,19 @@ def said_by(*arguments):
 
 def test_the_screen(pipeline):
     lines = said_by().splitlines()
-    assert lines[:2] == ["A: old[/x].plan", "B: new.plan"]
+    assert lines[3:5] == ["A: old[/x].plan", "B: new.plan"]
     rows = [line.split() for line in lines]
     assert ["A", "dynst", "28", "70", "8.91", "ug", "m-3", "1.041"] in rows
     assert ["B", "qr", "28", "70", "8.75", "ug", "m-3", "1.022"] in rows
-    changed = "DEUB[/029] A 3 / 41 0.90 / ? +1.2 % n1 excluded in B 51.5000, -0.2500"
+    changed = "DEUB[/029] A 3 / 41 0.90 / ? +1.2 % n1 excluded in B"
     assert changed.split() in rows
     text = " ".join(" ".join(lines).split())
-    assert (
+    assert text.startswith(
         "B is better: its RMSE is 0.982 times that of A "
         "(95 % interval 0.971 to 0.993; 430 test windows, in pairs). "
         "Of 67 sensors in both, 26 are kept by both and 39 by neither; 1 by A only, 1 by B only. "
-        "In B only: n1, n2, n3."
-    ) in text
+    )
+    assert "In B only: n1, n2, n3." in text
     assert pipeline.calls == [(Path("a.plan"), Path("b.plan"), {"out": None, "overwrite": False})]
 
 
@@ -127,20 +127,22 @@ def test_what_is_said(pipeline, changes, phrase):
 
 
 def test_many_changed_sensors_are_cut(pipeline):
-    sensors = tuple(make_sensor(f"s{i:02d}", "A", latitude=None, y=1, x=2) for i in range(25))
+    sensors = tuple(make_sensor(f"s{i:02d}", "A") for i in range(25))
     pipeline.result = make_difference(changed=sensors)
     text = said_by()
     assert "s19" in text
     assert "s20" not in text
     assert "and 5 more; -o FILE writes all" in text
-    assert "1.0000, 2.0000" in text
 
 
-def test_without_changes_or_positions_there_is_no_such_column(pipeline):
-    pipeline.result = make_difference(changed=(make_sensor("s1", "B", latitude=None),))
-    assert "position" not in said_by()
+def test_what_no_sensor_has_is_no_column(pipeline):
+    pipeline.result = make_difference(changed=(make_sensor("s1", "B", substitute="n1"),))
+    assert "substitute" in said_by()
+    pipeline.result = make_difference(changed=(make_sensor("s1", "B"),))
+    assert "kept by" in said_by()
+    assert "substitute" not in said_by()
     pipeline.result = make_difference(changed=())
-    assert "importance" not in said_by()
+    assert "kept by  " not in said_by()
 
 
 def test_json_is_one_object(pipeline):

@@ -190,12 +190,13 @@ def test_what_evaluate_prints(pipeline):
         "43 forecasts of 7 of 8 sensors, 2020-02-01T00:00:00 to 2020-02-02T00:00:00."
     )
     assert "87.7 % of the values lie in the 90 % intervals." in text
-    rows = {line[:14].strip(): line[14:].split() for line in lines}
+    rows = {line[:16].strip(): line[16:].split() for line in lines}
+    leads = {line[:13].strip(): line[13:].split() for line in lines}
     assert rows["this plan"] == ["1.50", "1.00"]
     assert rows["persistence"] == ["2.00", "1.10", "0.250"]
     assert rows["calendar alone"] == ["3.00", "2.20", "0.500"]
-    assert rows["1"] == ["1.40", "0.900", "0.100", "0.200", "0.950"]
-    assert rows["2"] == []
+    assert leads["1"] == ["1.40", "0.900", "0.100", "0.200", "0.950"]
+    assert leads["2"] == []
     assert result.stderr.splitlines() == ["Warning: this is not later data [/x]"]
 
 

@@ -127,9 +127,8 @@ def test_the_screen(compared):
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= max(80, len(str(folder)) + 60)
     text = " ".join(result.stdout.split())
-    assert text.startswith(
-        f"Judged {len(METHODS)} methods on 8 sensors of net[b]: 2 folds, 2 seeds"
-    )
+    assert text.startswith("DynST against the other methods, in ")
+    assert f"Judged {len(METHODS)} methods on 8 sensors of net[b]: 2 folds, 2 seeds" in text
     assert "judge neural:" in text
     assert "judge ridge:" in text
     rows = rows_of(folder / "compare.csv")

@@ -114,7 +114,8 @@ def write_sites(path):
     return path
 
 
-def test_fit_says_that_it_obeys(tmp_path):
+def test_fit_says_that_it_obeys(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     data = write_stations(tmp_path / "net.nc")
     (tmp_path / "few.toml").write_bytes(dump_recipe(quick(data)))
     result = run(

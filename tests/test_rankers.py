@@ -13,7 +13,7 @@ from sensorplan.constraints import free_rules
 from sensorplan.linear import lag_features
 from sensorplan.pipeline.planning import challengers_of
 from sensorplan.plan import Ranking
-from sensorplan.rankers import RANKERS, make_history, rank_by_dynst
+from sensorplan.rankers import RANKERS, make_history, rank_by_dynst, search_parts
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import WEIGHTS, Jury, practise
 from sensorplan.rankers.dynst.moves import keep_better, prune, swap
@@ -166,10 +166,13 @@ def test_the_seed_settles_a_ranking():
     assert (one.ranking.importance != other.ranking.importance).any()
 
 
-def test_each_step_is_told():
+def test_each_step_is_told_and_what_comes_after_them():
     done = []
     rank_by_dynst(make_trainer(make_data()), QUICK, free_rules(12, 4), done.append)
-    assert done == list(range(1, QUICK.steps + 1))
+    steps = QUICK.steps + QUICK.practice
+    assert done[:steps] == list(range(1, steps + 1))
+    assert done[steps:] == sorted(done[steps:])
+    assert steps < done[steps] < done[-1] < search_parts(QUICK)
 
 
 def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
@@ -290,7 +293,7 @@ def test_candidates_are_practised_on_as_often_and_random_masks_too(monkeypatch):
     masks = [np.arange(12) < kept for kept in (3, 5, 12)]
     seen = []
     monkeypatch.setattr(
-        trainer, "train", lambda steps, rate, drawn, keep_best: seen.append((steps, drawn(16)))
+        trainer, "train", lambda steps, rate, drawn, **_: seen.append((steps, drawn(16)))
     )
     practise(trainer, 7, masks)
     ((steps, drawn),) = seen

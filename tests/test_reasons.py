@@ -27,6 +27,7 @@ from sensorplan.exports import folder
 from sensorplan.exports.maps import export_map
 from sensorplan.exports.reasons import resilience_csv
 from sensorplan.exports.tables import ranking_csv
+from sensorplan.exports.wording import resilience_words
 from sensorplan.metrics import Errors, Sums
 from sensorplan.pipeline import fit
 from sensorplan.rankers.moments import PAIR_SHRINKAGE, correlation
@@ -343,9 +344,8 @@ def test_one_kept_region_has_neither_pair_nor_substitute(tmp_path):
     first, *others = rows_of(tmp_path / "a.plan" / "ranking.csv")
     assert first["substitute"] == ""
     assert {row["substitute"] for row in others} == {first["sensor"]}
-    worst, end = resilience_lines(result.plan)
-    assert " and " not in str(worst)
-    assert end == ""
+    (worst,) = resilience_words(result.plan)
+    assert " and " not in worst
 
 
 # On the screen
@@ -360,7 +360,7 @@ def plan_with(**changes):
 
 def test_the_screen_tells_the_worst():
     plan = plan_with()
-    worst, random, _ = (str(line) for line in resilience_lines(plan))
+    worst, random = resilience_words(plan)
     first, second = plan.resilience.worst_pair.sensors
     assert worst == (
         f"Worst failure: without {first} the error is +1.0 % (-1.0 to +3.0 %); without {first} "
@@ -373,7 +373,7 @@ def test_the_screen_tells_the_worst():
 
 
 def test_the_screen_says_when_not_all_were_judged():
-    worst, *_ = (str(line) for line in resilience_lines(plan_with(judged=2)))
+    worst, _ = resilience_words(plan_with(judged=2))
     assert "(-1.0 to +3.0 %), of 2 of 4 kept that were judged; without" in worst
 
 

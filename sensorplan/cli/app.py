@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sensorplan.cli.streams import accept_any_text, silence_stdout, to_stderr
+from sensorplan.cli.log import LOG
+from sensorplan.cli.streams import accept_any_text, one_line, silence_stdout, to_stderr
 from sensorplan.errors import OutputError, SensorplanError
 from sensorplan.version import __version__
 
@@ -18,16 +19,24 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except SensorplanError as error:
+            LOG.error("%s", one_line(str(error)), exc_info=True)
             to_stderr(f"Error: {error}")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
+            LOG.error("interrupted")
             to_stderr("Interrupted")
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:  # the reader of stdout has seen enough
+            LOG.error("stdout: its reader has gone")
             silence_stdout()
             raise typer.Exit(OutputError.exit_code) from error
+        except Exception as error:
+            LOG.exception("%s", one_line(repr(error)))
+            raise
+        LOG.info("done")
+        return result
 
 
 app = typer.Typer(

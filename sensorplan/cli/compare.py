@@ -8,7 +8,8 @@ import typer
 from sensorplan.cli import constraint_options as obey
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.log import Log
+from sensorplan.cli.progress import StageReport
 
 Folder = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The folder of tables to write.")
@@ -86,6 +87,7 @@ def compare(
     out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Set all methods side by side, at several sparsities.

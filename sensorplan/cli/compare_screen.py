@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from sensorplan.cli.screen import table_of, whole
+from sensorplan.cli.screen import GLUE, files_of, prose, table_of
 from sensorplan.comparison import Comparison, MethodRow, best_methods
 from sensorplan.plan import stem_of
 
@@ -26,22 +25,25 @@ def comparison_json(result: "ComparisonResult") -> str:
 
 
 def comparison_lines(result: "ComparisonResult") -> RenderableType:
-    """What was judged, a table a judge, the verdict on DynST, and where the files lie."""
+    """The verdict, what was judged, a table a judge, and where the files lie."""
     comparison = result.comparison
-    parts: list[RenderableType] = [Text(judged(comparison)), ""]
+    parts: list[RenderableType] = [prose(verdict(comparison)), prose(judged(comparison)), ""]
     for judge in comparison.judges:
-        parts += [Text(f"RMSE / RMSE from all sensors, judge {judge}:"), ""]
+        parts += [prose(f"RMSE / RMSE from all sensors, judge {judge}:")]
         parts += [_ratios(comparison, judge), ""]
     margin = f"{100 * comparison.margin:g} %"
     parts += [
-        Text(
+        prose(
             f"{BEST} best of its column; {TIED} tied with it: not worse by more than {margin}, "
             "so far as the 95 % interval tells."
         ),
-        *(Text(line) for line in [*verdicts(comparison), *doubtful_judges(comparison)]),
+        *map(prose, [*masks_words(comparison), *doubtful_judges(comparison)]),
         "",
-        whole(f"Tables: {result.folder} (compare.csv, by_lead.csv, by_sensor.csv, "),
-        whole("        compare.json; figure: compare.png)"),
+        *files_of(
+            "Tables",
+            result.folder,
+            "compare.csv, by_lead.csv, by_sensor.csv, compare.json; figure: compare.png",
+        ),
     ]
     return Group(*parts)
 
@@ -59,17 +61,28 @@ def judged(comparison: Comparison) -> str:
     )
 
 
-def verdicts(comparison: Comparison) -> list[str]:
-    """How often DynST won, tied and lost, and whose masks it took; nothing without it."""
+def verdict(comparison: Comparison) -> str:
+    """How often DynST won, tied and lost; without it, which method was the best."""
     found = Counter(row.verdict for row in comparison.rows if row.verdict)
     if not found:
-        return []
-    cases = _count(found.total(), "comparison")
+        best = [
+            f"{best_methods(comparison.rows, judge)[0]} (judge {judge})"
+            for judge in comparison.judges
+        ]
+        return f"Best on average over all sparsities: {', '.join(best)}."
+    return (
+        f"DynST against the other methods, in {_count(found.total(), 'comparison')}: better in "
+        f"{found['win']}, tied in {found['tie']}, worse in {found['loss']}."
+    )
+
+
+def masks_words(comparison: Comparison) -> list[str]:
+    """Whose masks DynST took; nothing without it."""
     masks = comparison.masks_taken
+    if not masks:
+        return []
     others = ", ".join(f"{name} {count}" for name, count in masks.items() if name != OWN)
     return [
-        f"DynST against the other methods, in {cases}: better in {found['win']}, "
-        f"tied in {found['tie']}, worse in {found['loss']}.",
         f"In {masks.get(OWN, 0)} of {_count(sum(masks.values()), 'plan')} it refined its own mask"
         f"{f', else that of another method ({others})' if others else ''}.",
     ]
@@ -94,22 +107,21 @@ def _count(number: int, what: str) -> str:
 def _ratios(comparison: Comparison, judge: str) -> Table:
     """Methods by sparsity, the best on average first."""
     rows = {(row.method, row.sparsity): row for row in comparison.rows if row.judge == judge}
-    table = table_of("method", *(f"{100 * s:g} % off" for s in comparison.sparsities))
     best = {
         sparsity: min(
             (row for row in rows.values() if row.sparsity == sparsity), key=lambda row: row.rmse
         )
         for sparsity in comparison.sparsities
     }
-    for method in best_methods(comparison.rows, judge):
-        cells = [
-            _cell(rows[method, sparsity], best[sparsity]) for sparsity in comparison.sparsities
-        ]
-        table.add_row(method, *cells)
-    return table
+    return table_of(
+        ("method", *(f"{100 * sparsity:g} % off" for sparsity in comparison.sparsities)),
+        [
+            (method, *(_cell(rows[method, s], best[s]) for s in comparison.sparsities))
+            for method in best_methods(comparison.rows, judge)
+        ],
+    )
 
 
-def _cell(row: MethodRow, best: MethodRow) -> Text:
-    if row is best:
-        return Text(f"{row.rmse_ratio:.3f} {BEST}", style="bold")
-    return Text(f"{row.rmse_ratio:.3f} {TIED if row.tied_with_best else ' '}")
+def _cell(row: MethodRow, best: MethodRow) -> str:
+    sign = BEST if row is best else TIED if row.tied_with_best else GLUE
+    return f"{row.rmse_ratio:.3f}{GLUE}{sign}"

@@ -1,7 +1,8 @@
 """What `fit` says of the condition under which its plan loses most."""
 
-from rich.text import Text
+from rich.console import RenderableType
 
+from sensorplan.cli.screen import prose
 from sensorplan.plan import ConditionRow
 
 SAID = {
@@ -15,11 +16,11 @@ SAID = {
 OWN = {("time_of_day", "night"): "at night", ("lead", "1"): "1 step ahead"}
 
 
-def weakest_line(row: ConditionRow | None) -> list[Text]:
+def weakest_line(row: ConditionRow | None) -> list[RenderableType]:
     """A sentence, where there is such a condition."""
     if row is None:
         return []
     when = OWN.get((row.condition, row.value)) or SAID[row.condition].format(row.value)
     loss, low, high = (f"{100 * (r - 1):.1f}" for r in (row.rmse_ratio, row.ci_low, row.ci_high))
     ends = f"95 % interval {low} to {high} %"
-    return [Text(f"It loses most {when}: {loss} % above all sensors ({ends}; conditions.csv).")]
+    return [prose(f"It loses most {when}: {loss} % above all sensors ({ends}; conditions.csv).")]

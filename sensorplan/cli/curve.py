@@ -7,7 +7,8 @@ import typer
 
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.log import Log
+from sensorplan.cli.progress import StageReport
 
 MAX_LOSS = 0.05
 
@@ -46,6 +47,7 @@ def curve(
     out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Draw accuracy against sparsity, and how far one can go.

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from sensorplan.cli.screen import number, table_of, whole
+from sensorplan.cli.screen import files_of, number, prose, table_of, whole
 from sensorplan.curve import CurvePoint, CurveRecord
 
 if TYPE_CHECKING:
@@ -28,15 +27,18 @@ def curve_json(result: "CurveResult") -> str:
 
 def curve_lines(result: "CurveResult") -> RenderableType:
     """The knee, the table, and where the files lie."""
-    record, folder = result.record, str(result.folder)
+    record, folder = result.record, result.folder
     unit = f" {record.unit}" if record.unit else ""
     parts: list[RenderableType] = [
-        Text(knee_sentence(record, result.points)),
+        prose(knee_sentence(record, result.points)),
         "",
-        Text(f"RMSE / RMSE from all sensors ({number(record.all_sensors.rmse)}{unit}):"),
+        prose(
+            f"RMSE / RMSE from all sensors ({number(record.all_sensors.rmse)}{unit}); the best "
+            f"baseline is {record.best_baseline}:"
+        ),
         _table(result.points, record.best_baseline),
         "",
-        whole(f"Curve: {folder} (curve.csv, curve.png, curve.json)"),
+        *files_of("Curve", folder, "curve.csv, curve.png, curve.json"),
     ]
     if record.knee is not None:
         path = shlex.quote(record.data.path.split(",")[0])
@@ -63,16 +65,13 @@ def knee_sentence(record: CurveRecord, points: Sequence[CurvePoint]) -> str:
 def _table(points: Sequence[CurvePoint], best: str) -> Table:
     columns = ("dynst", "random", best, "limit")
     ratios = {(point.method, point.sparsity): f"{point.rmse_ratio:.3f}" for point in points}
-    table = table_of("off", "kept", "dynst", "95 % interval", "random", best, "limit")
+    rows = []
     for point in points:
         if point.method == "dynst":
-            values = [ratios.get((column, point.sparsity), "") for column in columns]
+            own, *others = [ratios.get((column, point.sparsity), "") for column in columns]
             interval = f"{point.ci_low:.3f} to {point.ci_high:.3f}"
-            table.add_row(
-                f"{100 * point.sparsity:.0f} %",
-                str(point.budget),
-                values[0],
-                interval,
-                *values[1:],
-            )
-    return table
+            off = f"{100 * point.sparsity:.0f} %"
+            rows.append((off, str(point.budget), own, interval, *others))
+    return table_of(
+        ("off", "kept", "dynst", "95 % interval", "random", "best baseline", "limit"), rows
+    )

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from sensorplan.cli.screen import number, table_of, whole
+from sensorplan.cli.screen import number, prose, table_of, whole
+from sensorplan.exports.wording import change
 
 if TYPE_CHECKING:
     from sensorplan.pipeline import Difference
@@ -31,30 +31,36 @@ def diff_lines(difference: "Difference") -> RenderableType:
         f"{difference.dropped_in_both} by neither; {only} by A only, {len(changed) - only} by B "
         "only."
     )
-    parts: list[RenderableType] = [whole(f"A: {a.folder}"), whole(f"B: {b.folder}"), ""]
-    parts += [_plans(difference), ""]
+    parts: list[RenderableType] = [prose(_errors(difference)), prose(sides), ""]
+    parts += [whole(f"A: {a.folder}"), whole(f"B: {b.folder}"), "", _plans(difference)]
+    said = []
     for name, plan in (("A", a), ("B", b)):
         if plan.constraints and a.constraints != b.constraints:
-            parts.append(Text(f"{name} obeys: {', '.join(plan.constraints)}."))
-    parts += [Text(_errors(difference)), Text(sides)]
+            said.append(f"{name} obeys: {', '.join(plan.constraints)}.")
     for name, names in (("A", difference.only_in_a), ("B", difference.only_in_b)):
         if names:
-            parts.append(Text(f"In {name} only: {_listed(names)}."))
+            said.append(f"In {name} only: {_listed(names)}.")
+    if said:
+        parts += ["", *map(prose, said)]
     if changed:
         parts += ["", _table(changed[:MOST_ROWS])]
     if len(changed) > MOST_ROWS:
-        parts.append(Text(f"and {len(changed) - MOST_ROWS} more; -o FILE writes all"))
+        parts.append(prose(f"and {len(changed) - MOST_ROWS} more; -o FILE writes all"))
     return Group(*parts)
 
 
 def _plans(difference: "Difference") -> Table:
-    table = table_of("plan", "method", "kept", "of", "RMSE", "RMSE / all sensors")
-    for name, plan in (("A", difference.a), ("B", difference.b)):
-        rmse = f"{number(plan.rmse)} {plan.unit}".strip()
-        table.add_row(
-            name, plan.method, str(plan.budget), str(plan.regions), rmse, f"{plan.rmse_ratio:.3f}"
+    rows = [
+        (
+            *(name, plan.method, str(plan.budget), str(plan.regions)),
+            f"{number(plan.rmse)} {plan.unit}".strip(),
+            f"{plan.rmse_ratio:.3f}",
         )
-    return table
+        for name, plan in (("A", difference.a), ("B", difference.b))
+    ]
+    return table_of(
+        ("plan", "method", "kept", "of", "RMSE", "RMSE / all sensors"), rows, words=("method",)
+    )
 
 
 def _errors(difference: "Difference") -> str:
@@ -81,19 +87,19 @@ def _table(changed: Sequence["ChangedSensor"]) -> Table:
         "removal penalty": [_percent(sensor.removal_penalty) for sensor in changed],
         "substitute": [sensor.substitute or "" for sensor in changed],
         "constraint": [sensor.settled or "" for sensor in changed],
-        "position": [_position(sensor) for sensor in changed],
     }
     shown = {name: values for name, values in optional.items() if any(values)}
-    table = table_of("sensor", *columns, *shown)
-    for place, sensor in enumerate(changed):
-        table.add_row(
+    rows = [
+        (
             sensor.sensor,
             sensor.kept_in,
             f"{sensor.rank_a} / {sensor.rank_b}",
             f"{_share(sensor.keep_frequency_a)} / {_share(sensor.keep_frequency_b)}",
             *(values[place] for values in shown.values()),
         )
-    return table
+        for place, sensor in enumerate(changed)
+    ]
+    return table_of(("sensor", *columns, *shown), rows, words=("substitute", "constraint"))
 
 
 def _share(value: float | None) -> str:
@@ -101,12 +107,4 @@ def _share(value: float | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:+.1f} %"
-
-
-def _position(sensor: "ChangedSensor") -> str:
-    """Latitude and longitude, or y and x; empty without."""
-    for pair in ((sensor.latitude, sensor.longitude), (sensor.y, sensor.x)):
-        if pair[0] is not None and pair[1] is not None:
-            return f"{pair[0]:.4f}, {pair[1]:.4f}"
-    return ""
+    return "" if share is None else f"{change(1 + share)} %"

@@ -2,7 +2,8 @@
 
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.log import Log
+from sensorplan.cli.progress import StageReport
 
 
 @app.command()
@@ -16,6 +17,7 @@ def evaluate(
     resample: options.Resample = None,
     stations: options.Stations = None,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Judge the forecasts of a plan on later data.

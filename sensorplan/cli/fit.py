@@ -3,7 +3,8 @@
 from sensorplan.cli import constraint_options as obey
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.log import Log
+from sensorplan.cli.progress import StageReport
 
 
 @app.command()
@@ -44,6 +45,7 @@ def fit(
     out: options.Out = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Plan which sensors to keep, and write a plan folder.

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from sensorplan.cli.condition_screen import weakest_line
 from sensorplan.cli.obeying_screen import constraint_lines, phase_table
 from sensorplan.cli.resilience_screen import resilience_lines
-from sensorplan.cli.screen import number, table_of, whole
+from sensorplan.cli.screen import files_of, number, numbers, prose, table_of, whole
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.wording import (
     contest_words,
@@ -45,7 +44,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
     plan = result.plan
     curve = [point for point in result.curve if point.method == plan.method]
     parts: list[RenderableType] = [
-        Text(verdict(plan)),
+        prose(verdict(plan)),
         *weakest_line(result.weakest),
         *_optional(contest_words(plan)),
         "",
@@ -58,18 +57,17 @@ def fit_lines(result: "FitResult") -> RenderableType:
     if curve:
         parts += [_curve(curve)]
         if plan.constraints:
-            parts += [Text("Other numbers: the same ranking cut there, without the constraints.")]
+            parts += [prose("Other numbers: the same ranking cut there, without the constraints.")]
         parts += [""]
     if INTERVAL in plan.interval_coverage:
         held = f"{100 * plan.interval_coverage[INTERVAL]:.1f} %"
-        parts += [Text(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
+        parts += [prose(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
     parts += resilience_lines(plan)
-    folder = str(result.folder)
-    parts += [
-        whole(f"Plan: {folder} (ranking.csv, map.png, curve.png, resilience.csv, plan.json)"),
-        whole(f"Map:  sensorplan export-map {shlex.quote(folder)} -o map.gpkg"),
-    ]
-    return Group(*parts)
+    folder = shlex.quote(str(result.folder))
+    parts += files_of(
+        "Plan", result.folder, "ranking.csv, map.png, curve.png, resilience.csv, plan.json"
+    )
+    return Group(*parts, whole(f"Map:  sensorplan export-map {folder} -o map.gpkg"))
 
 
 def verdict(plan: Plan) -> str:
@@ -86,26 +84,33 @@ def verdict(plan: Plan) -> str:
     )
 
 
-def _optional(sentence: str | None) -> list[Text]:
-    return [] if sentence is None else [Text(sentence)]
+def _optional(sentence: str | None) -> list[RenderableType]:
+    return [] if sentence is None else [prose(sentence)]
 
 
 def _scores(plan: Plan) -> Table:
     unit = f" ({plan.metrics.unit})" if plan.metrics.unit else ""
-    table = table_of("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
-    for name, score, ratio in scores_of(plan.metrics):
-        table.add_row(name, number(score.rmse), number(score.mae), f"{ratio:.3f}")
-    return table
+    names, scores, ratios = zip(*scores_of(plan.metrics), strict=True)
+    rows = zip(
+        names,
+        numbers([score.rmse for score in scores]),
+        numbers([score.mae for score in scores]),
+        [f"{ratio:.3f}" for ratio in ratios],
+        strict=True,
+    )
+    columns = ("forecast from", f"RMSE{unit}", f"MAE{unit}", "RMSE / all sensors")
+    return table_of(columns, [*rows])
 
 
 def _curve(curve: Sequence[CurvePoint]) -> Table:
-    table = table_of("switched off", "kept", "RMSE", "RMSE / all sensors", "95 % interval")
-    for point in curve:
-        table.add_row(
+    rows = [
+        (
             f"{100 * point.sparsity:.0f} %",
             str(point.budget),
-            number(point.rmse),
+            rmse,
             f"{point.rmse_ratio:.3f}",
             f"{point.ci_low:.3f} to {point.ci_high:.3f}",
         )
-    return table
+        for point, rmse in zip(curve, numbers([point.rmse for point in curve]), strict=True)
+    ]
+    return table_of(("off", "kept", "RMSE", "RMSE / all sensors", "95 % interval"), rows)

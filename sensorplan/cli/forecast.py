@@ -7,7 +7,8 @@ import typer
 
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.streams import StageReport
+from sensorplan.cli.log import Log
+from sensorplan.cli.progress import StageReport
 
 ForecastFile = Annotated[
     Path | None,
@@ -40,6 +41,7 @@ def forecast(
     stations: options.Stations = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Forecast every sensor from new data of the kept ones.

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from sensorplan.cli.screen import number, table_of, whole
+from sensorplan.cli.screen import facts_of, numbers, prose, table_of, whole
 
 if TYPE_CHECKING:
     from sensorplan.pipeline import Evaluation, ForecastResult
@@ -28,15 +27,13 @@ def forecast_lines(result: "ForecastResult") -> RenderableType:
         origins = f"from what was known at {result.origins[0]}"
     else:
         origins = f"from {len(result.origins)} times, {result.origins[0]} to {result.origins[-1]}"
-    facts = Table.grid(padding=(0, 2))
-    for name, value in {
+    facts = {
         "sensors": f"{len(forecasts.sensors)}, from {there} of {kept} kept ones",
         "forecast": f"{horizon} steps of {result.step}, {origins}",
         "valid": f"{first} to {last}",
         "intervals": _intervals(result),
-    }.items():
-        facts.add_row(name, value)
-    return Group(facts, "", whole(f"Forecast: {result.file}"))
+    }
+    return Group(facts_of(facts), "", whole(f"Forecast: {result.file}"))
 
 
 def _intervals(result: "ForecastResult") -> str:
@@ -60,35 +57,40 @@ def evaluation_lines(evaluation: "Evaluation") -> RenderableType:
         f"{evaluation.first} to {evaluation.last}."
     )
     held = f"{100 * evaluation.interval_coverage:.1f} % of the values lie in the {level} intervals."
-    return Group(Text(judged), Text(held), "", _scores(evaluation), "", _by_lead(evaluation, level))
+    return Group(
+        prose(judged), prose(held), "", _scores(evaluation), "", _by_lead(evaluation, level)
+    )
 
 
 def _scores(evaluation: "Evaluation") -> Table:
     unit = f" ({evaluation.unit})" if evaluation.unit else ""
-    table = table_of("forecast from", f"RMSE{unit}", f"MAE{unit}", "skill of the plan")
-    rows = {
-        "plan": ("this plan", None),
-        "persistence": ("persistence", evaluation.skill_persistence),
-        "climatology": ("calendar alone", evaluation.skill_climatology),
-    }
-    for name, (said, skill) in rows.items():
-        score = evaluation.scores[name]
-        table.add_row(said, number(score.rmse), number(score.mae), _share(skill))
-    return table
+    said = {"plan": "this plan", "persistence": "persistence", "climatology": "calendar alone"}
+    scores = [evaluation.scores[name] for name in said]
+    skills = (None, evaluation.skill_persistence, evaluation.skill_climatology)
+    rows = zip(
+        said.values(),
+        numbers([score.rmse for score in scores]),
+        numbers([score.mae for score in scores]),
+        map(_share, skills),
+        strict=True,
+    )
+    columns = ("forecast from", f"RMSE{unit}", f"MAE{unit}", "skill of the plan")
+    return table_of(columns, [*rows])
 
 
 def _by_lead(evaluation: "Evaluation", level: str) -> Table:
-    table = table_of("steps ahead", "RMSE", "MAE", "skill: persistence", "calendar", f"in {level}")
-    for row in evaluation.by_lead:
-        table.add_row(
-            str(row.lead),
-            "" if row.rmse is None else number(row.rmse),
-            "" if row.mae is None else number(row.mae),
-            _share(row.skill_persistence),
-            _share(row.skill_climatology),
-            _share(row.coverage),
-        )
-    return table
+    leads = evaluation.by_lead
+    rows = zip(
+        [str(row.lead) for row in leads],
+        numbers([row.rmse for row in leads]),
+        numbers([row.mae for row in leads]),
+        [_share(row.skill_persistence) for row in leads],
+        [_share(row.skill_climatology) for row in leads],
+        [_share(row.coverage) for row in leads],
+        strict=True,
+    )
+    columns = ("steps ahead", "RMSE", "MAE", "skill: persistence", "calendar", f"in {level}")
+    return table_of(columns, [*rows])
 
 
 def _share(value: float | None) -> str:

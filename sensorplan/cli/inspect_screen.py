@@ -3,11 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
 
-from sensorplan.cli.screen import whole
+from sensorplan.cli.screen import facts_of, table_of, whole
 from sensorplan.plan import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -22,12 +20,12 @@ def inspection_json(inspection: "Inspection") -> str:
 
 def inspection_lines(inspection: "Inspection") -> RenderableType:
     """The facts, then what was recognised and why."""
-    facts = Table.grid(padding=(0, 2))
-    for name, value in inspection.facts.items():
-        facts.add_row(name, value)
-    findings = Table(
-        "recognised", "as", "because", box=SIMPLE_HEAD, show_edge=False, pad_edge=False
+    columns = ("recognised", "as", "because")
+    rows = [(finding.what, finding.value, finding.why) for finding in inspection.findings]
+    return Group(
+        whole(inspection.source.path),
+        "",
+        facts_of(inspection.facts),
+        "",
+        table_of(columns, rows, words=columns),
     )
-    for finding in inspection.findings:
-        findings.add_row(finding.what, finding.value, finding.why)
-    return Group(whole(inspection.source.path), "", facts, "", findings)

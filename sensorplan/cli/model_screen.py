@@ -4,9 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
-from sensorplan.cli.screen import whole
+from sensorplan.cli.screen import facts_of, whole
 
 if TYPE_CHECKING:
     from sensorplan.pipeline import ExportedModel
@@ -32,13 +31,11 @@ def model_lines(exported: "ExportedModel") -> RenderableType:
     checked = "not run here"
     if exported.difference is not None:
         checked = f"run and compared: {exported.difference:.0e} of the forecasts' spread apart"
-    facts = Table.grid(padding=(0, 2))
-    for name, value in {
+    facts = {
         "readings": f"{about['lookback']} steps of {len(about['readings'])} sensors: {names}",
         "calendar": f"harmonics: {cycles}" if cycles else "none",
         "forecast": f"{about['horizon']} steps of {about['step']} of all "
         f"{len(about['forecast'])} sensors",
         "checked": checked,
-    }.items():
-        facts.add_row(name, value)
-    return Group(facts, "", whole(f"Model: {exported.file}"))
+    }
+    return Group(facts_of(facts), "", whole(f"Model: {exported.file}"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sensorplan.cli.log import LOG
 from sensorplan.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def build_recipe(
         recipe = override(recipe, "training", options={**recipe.training.options, **own})
     if not recipe.data.path:
         raise RecipeError("no data; name a file, or a recipe with [data] path")
+    LOG.info("settings: %s", recipe.model_dump_json(include={*sections}, exclude_none=True))
     return recipe
 
 

@@ -1,12 +1,13 @@
 """What `fit` says of failures of kept sensors."""
 
-from rich.text import Text
+from rich.console import RenderableType
 
+from sensorplan.cli.screen import prose
 from sensorplan.exports.wording import resilience_words
 from sensorplan.plan import Plan
 
 
-def resilience_lines(plan: Plan) -> list[Text | str]:
+def resilience_lines(plan: Plan) -> list[RenderableType]:
     """The worst single failure, the worst pair, and the largest share that fails at random."""
     sentences = resilience_words(plan)
-    return [*(Text(sentence) for sentence in sentences), ""] if sentences else []
+    return [*(prose(sentence) for sentence in sentences), ""] if sentences else []

@@ -9,7 +9,7 @@ from sensorplan.evaluation.curve import FINE_SPARSITIES
 from sensorplan.metrics import Errors
 from sensorplan.pipeline.planning import Prepared, Stage, as_it_was
 from sensorplan.plan import Metrics, budget_at
-from sensorplan.rankers import OWN, masks_along, path_steps
+from sensorplan.rankers import OWN, masks_along, path_parts
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
@@ -50,8 +50,8 @@ def learned_masks(prepared: Prepared, mask: MaskSettings, stage: Stage) -> dict[
     The trainer stays as it was: the forecaster that judges the masks owes them nothing.
     """
     trainer, budgets = prepared.trainer, fine_budgets(len(prepared.regions))
-    steps = path_steps(int(trainer.windows.observed.sum()), mask, budgets)
-    with stage("train masks", steps) as done, as_it_was(trainer):
+    parts = path_parts(int(trainer.windows.observed.sum()), mask, budgets)
+    with stage("train masks", parts) as done, as_it_was(trainer):
         return masks_along(trainer, mask, budgets, done, prepared.rankings)
 
 

@@ -30,7 +30,7 @@ from sensorplan.pipeline.planning import (
 from sensorplan.pipeline.recording import Progress, Stages, unobserved
 from sensorplan.pipeline.weighing import weigh
 from sensorplan.plan import Ranking
-from sensorplan.rankers import OWN, RANDOM, best_of, make_history
+from sensorplan.rankers import OWN, RANDOM, best_of, make_history, search_parts
 from sensorplan.recipe import Recipe, WindowSettings
 from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, SensorData
@@ -191,7 +191,7 @@ def _dynst_plans(
     first = {name: several[0] for name, several in rankings.items()}
     with stage(f"{label}: train forecaster", fold.recipe.training.steps) as done:
         trainer = train_planner(windows, fold.recipe, seed, done)
-    with stage(f"{label}: train masks", settings.steps * len(sizes)) as done:
+    with stage(f"{label}: train masks", search_parts(settings) * len(sizes)) as done:
         trained = train_masks(trainer, settings, list(sizes.values()), first, done)
     taken = [best_of(one.candidates) for one in trained]
     masks = {(OWN, sparsity): [one.mask] for sparsity, one in zip(sizes, trained, strict=True)}

@@ -23,6 +23,7 @@ from sensorplan.rankers import (
     best_of,
     make_history,
     rank_by_dynst,
+    search_parts,
 )
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
@@ -100,7 +101,7 @@ def plan_sensors(prepared: Prepared, recipe: Recipe, stage: Stage) -> tuple[Mask
     """
     trainer, mask = prepared.trainer, recipe.mask
     if mask.method == OWN:
-        with stage("train mask", mask.steps) as done:
+        with stage("train mask", search_parts(mask)) as done:
             trained = train_mask(trainer, mask, prepared.rules, prepared.rankings, done)
     else:
         kept, ranking = prepared.rules.apply(prepared.rankings[mask.method])
@@ -171,7 +172,7 @@ def train_masks(
     """
     trained: list[MaskTraining] = []
     for rules in sizes:
-        passed = len(trained) * settings.steps
+        passed = len(trained) * search_parts(settings)
         with as_it_was(trainer):
             trained.append(
                 train_mask(
@@ -179,7 +180,7 @@ def train_masks(
                     settings,
                     rules,
                     rankings,
-                    lambda step, passed=passed: each_step(passed + step),  # type: ignore[misc]
+                    lambda part, passed=passed: each_step(passed + part),  # type: ignore[misc]
                 )
             )
     return trained

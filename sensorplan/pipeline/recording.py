@@ -1,19 +1,16 @@
 """What every result says of its run: stages and their times, data, versions, what was not seen."""
 
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 from sensorplan.plan import DataRecord
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
-from sensorplan.version import __version__
+from sensorplan.version import versions as versions
 from sensorplan.windows import Windows
 
 SHOWN = 5  # names in a warning
-LIBRARIES = ("torch", "numpy", "scikit-learn", "xarray")
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, the parts of it that are done, and its parts in all."""
@@ -33,10 +30,14 @@ class Stages:
 
     @contextmanager
     def __call__(self, stage: str, total: int = 1) -> Iterator[Callable[[int], None]]:
-        """A stage of so many parts; gives what to call with the number of parts that are done."""
+        """A stage of so many parts; gives what to call with the number of parts that are done.
+
+        All parts count as done only when the stage ends.
+        """
+        total = max(total, 1)
         begin = time.perf_counter()
         self.progress(stage, 0, total)
-        yield lambda done: self.progress(stage, done, total)
+        yield lambda done: self.progress(stage, min(done, total - 1), total)
         self.progress(stage, total, total)
         self.seconds[stage] = round(time.perf_counter() - begin, 3)
 
@@ -53,15 +54,6 @@ def data_record(data: SensorData, regions: Regions) -> DataRecord:
         times=len(data.time),
         step=data.time.step_label,
     )
-
-
-def versions() -> dict[str, str]:
-    """Of sensorplan, Python and the libraries that the result depends on."""
-    return {
-        "sensorplan": __version__,
-        "python": platform.python_version(),
-        **{library: version(library) for library in LIBRARIES},
-    }
 
 
 def unobserved(regions: Regions, windows: Windows) -> list[str]:

@@ -12,8 +12,9 @@ from sensorplan.rankers.dynst import (
     best_of,
     mask_frequency,
     masks_along,
-    path_steps,
+    path_parts,
     rank_by_dynst,
+    search_parts,
     windows_probed,
 )
 from sensorplan.rankers.facility_location import rank_by_facility_location
@@ -58,8 +59,9 @@ __all__ = [
     "make_history",
     "mask_frequency",
     "masks_along",
-    "path_steps",
+    "path_parts",
     "rank_by_dynst",
     "ranker_frequency",
+    "search_parts",
     "windows_probed",
 ]

@@ -7,9 +7,9 @@ says how sure the plan is of each.
 """
 
 from sensorplan.rankers.dynst.jury import best_of
-from sensorplan.rankers.dynst.path import masks_along, path_steps
+from sensorplan.rankers.dynst.path import masks_along, path_parts
 from sensorplan.rankers.dynst.probing import windows_probed
-from sensorplan.rankers.dynst.search import OWN, MaskTraining, rank_by_dynst
+from sensorplan.rankers.dynst.search import OWN, MaskTraining, rank_by_dynst, search_parts
 from sensorplan.rankers.dynst.stability import RESAMPLES as MASK_RESAMPLES
 from sensorplan.rankers.dynst.stability import mask_frequency
 
@@ -20,7 +20,8 @@ __all__ = [
     "best_of",
     "mask_frequency",
     "masks_along",
-    "path_steps",
+    "path_parts",
     "rank_by_dynst",
+    "search_parts",
     "windows_probed",
 ]

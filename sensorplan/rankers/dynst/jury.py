@@ -8,7 +8,7 @@ long as that verdict gets better.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from torch import Tensor
@@ -28,7 +28,12 @@ FIRST_SHARE, DECAY = 0.2, 0.75  # of the kept regions that a refinement may swap
 ATTEMPTS = 10  # at refining
 
 
-def practise(trainer: Trainer, steps: int, masks: list[Bools]) -> None:
+def practise(
+    trainer: Trainer,
+    steps: int,
+    masks: list[Bools],
+    each_step: Callable[[int], None] | None = None,
+) -> None:
     """Train the forecaster on, mostly under the given masks, each as often as the others."""
     stacked = trainer.mask_tensor(np.stack(masks))
 
@@ -38,7 +43,7 @@ def practise(trainer: Trainer, steps: int, masks: list[Bools]) -> None:
         gates[: len(turns)] = stacked[trainer.rng.permutation(turns)]
         return gates
 
-    trainer.train(steps, trainer.late_rate, drawn, keep_best=False)
+    trainer.train(steps, trainer.late_rate, drawn, each_step=each_step, keep_best=False)
 
 
 class Jury:

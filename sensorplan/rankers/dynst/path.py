@@ -26,6 +26,7 @@ from sensorplan.training import Trainer
 LARGEST_CUT = 0.6  # share kept of the regions in one pruning, at the least
 JURY_SHARE = 4  # a probe has so many times the windows that decide between candidates
 ATTEMPTS = 1  # at refining the mask of a budget
+CHOOSING = 90  # time that the mask of a budget takes after training, in steps, about
 
 
 def masks_along(
@@ -45,7 +46,7 @@ def masks_along(
         settings: Length of a round, swaps and penalty; rounds and refinements are for one budget
             and play no part here.
         budgets: Regions to keep, in any order.
-        each_step: Called after every step with its number from 1; `path_steps` says how many.
+        each_step: Called after every part with its number from 1; `path_parts` says how many.
         challengers: Other rankings, whose masks at each budget compete with the trained one.
 
     Returns:
@@ -100,9 +101,13 @@ def masks_along(
         if size in wanted
     }
     everyone = [mask for masks in proposed.values() for mask in masks.values()]
-    practise(trainer, settings.practice, [*everyone, observed])
+    told = each_step or (lambda part: None)
+    practise(trainer, settings.practice, [*everyone, observed], lambda step: told(steps + step))
     jury = Jury(trainer, CrossValidation(trainer.windows), probed // JURY_SHARE)
-    best = {size: _best(jury, masks, probed) for size, masks in proposed.items()}
+    best = {}
+    for place, (size, masks_of_size) in enumerate(proposed.items(), 1):
+        best[size] = _best(jury, masks_of_size, probed)
+        told(steps + settings.practice + CHOOSING * place)
     trainer.restore(after)
     return {
         budget: _filled(best[min(budget, int(observed.sum()))], budget)
@@ -110,9 +115,13 @@ def masks_along(
     }
 
 
-def path_steps(regions: int, settings: MaskSettings, budgets: Sequence[int]) -> int:
-    """Training steps of `masks_along`, when so many regions were observed in training."""
-    return len(_sizes(regions, budgets)) * settings.round_steps
+def path_parts(regions: int, settings: MaskSettings, budgets: Sequence[int]) -> int:
+    """Parts of `masks_along` when so many regions were observed in training.
+
+    They are its training steps, and what comes after them as so many steps.
+    """
+    steps = len(_sizes(regions, budgets)) * settings.round_steps
+    return steps + settings.practice + CHOOSING * len(_wanted(regions, budgets))
 
 
 def _wanted(regions: int, budgets: Sequence[int]) -> list[int]:

@@ -33,6 +33,7 @@ from sensorplan.sensors import Bools
 from sensorplan.training import Trainer
 
 OWN = "dynst"  # among the candidates, the trained mask
+CHOOSING, REFINING, READING_OFF = 120, 120, 40  # time that each takes, in steps, about
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def rank_by_dynst(
             better on validation.
         settings: Rounds, swaps and penalty.
         rules: How many to keep, and what else the mask obeys.
-        each_step: Called after every step with its number from 1.
+        each_step: Called after every part with its number from 1; `search_parts` says how many.
         challengers: Other rankings, whose masks of that size compete with the trained one.
 
     Raises:
@@ -125,11 +126,22 @@ def rank_by_dynst(
     }
     trained = trainer.snapshot()
     trainer.restore(before)
-    practise(trainer, settings.practice, [*proposed.values(), observed])
+    told = each_step or (lambda part: None)
+    practise(
+        trainer,
+        settings.practice,
+        [*proposed.values(), observed],
+        lambda step: told(settings.steps + step),
+    )
+    practised = settings.steps + settings.practice
     jury = Jury(trainer, CrossValidation(trainer.windows), probed)
-    candidates = {name: jury.loss(proposal) for name, proposal in proposed.items()}
+    candidates = {}
+    for place, (name, proposal) in enumerate(proposed.items(), 1):
+        candidates[name] = jury.loss(proposal)
+        told(practised + CHOOSING * place // len(proposed))
     best = best_of(candidates)
     mask, loss = jury.refine(proposed[best], probed, rules)
+    told(practised + CHOOSING + REFINING)
     trainer.restore(trained)
     oscillation = masking.oscillation(settled) if best == OWN else 0.0
     order = np.concatenate(
@@ -143,6 +155,11 @@ def rank_by_dynst(
     ranking = Ranking(order, importance_along(trainer, order))
     full = mask if rules.budget is None else ranking.keep(rules.budget)
     return MaskTraining(full, ranking, oscillation, candidates, loss)
+
+
+def search_parts(settings: MaskSettings) -> int:
+    """Parts of `rank_by_dynst`: training steps, and what comes after them as so many steps."""
+    return settings.steps + settings.practice + CHOOSING + REFINING + READING_OFF
 
 
 def _size(trainer: Trainer, rules: Rules, mask: Bools, probed: int) -> int:
