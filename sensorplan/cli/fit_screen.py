@@ -11,7 +11,7 @@ from rich.table import Table
 from sensorplan.cli.condition_screen import weakest_line
 from sensorplan.cli.obeying_screen import constraint_lines, phase_table
 from sensorplan.cli.resilience_screen import resilience_lines
-from sensorplan.cli.screen import files_of, number, numbers, prose, table_of, whole
+from sensorplan.cli.screen import files_of, numbers, prose, table_of, whole
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.wording import (
     contest_words,
