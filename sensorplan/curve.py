@@ -6,6 +6,7 @@ from sensorplan.plan import SCHEMA_VERSION, DataRecord, Score
 from sensorplan.records import Record
 
 CURVE_FILE = "curve.json"
+MAX_LOSS = 0.05  # of accuracy, up to which a curve is followed where nothing says how far
 
 
 class CurvePoint(Record):

@@ -20,6 +20,7 @@ from sensorplan.errors import (
     RecipeError,
     TrainingError,
 )
+from sensorplan.exports import wording
 from sensorplan.exports.maps import MapFormat
 from sensorplan.plan import ConditionRow, DataRecord, Metrics, Plan, Score
 from sensorplan.recipe.settings import Method
@@ -286,7 +287,7 @@ def test_the_table_of_fit_fits_80_columns(pipeline):
     ],
 )
 def test_the_verdict_follows_the_metrics(changes, phrase):
-    assert phrase in fit_screen.verdict(make_plan(metrics=make_metrics(**changes)))
+    assert phrase in wording.verdict(make_plan(metrics=make_metrics(**changes)))
 
 
 def test_the_verdict_on_patches_of_two_units():
@@ -294,7 +295,7 @@ def test_the_verdict_on_patches_of_two_units():
         update={"sensors": 1813, "units": ("K", "m s-1"), "regions": 130}
     )
     metrics = make_metrics(unit="standard deviations")
-    verdict = fit_screen.verdict(make_plan(data=data, budget=52, metrics=metrics))
+    verdict = wording.verdict(make_plan(data=data, budget=52, metrics=metrics))
     assert verdict.startswith(
         "Keep 52 of 130 patches (1813 cells) (60 % off): "
         "forecast error 8.91 standard deviations, 4.1 %"
@@ -654,7 +655,7 @@ def test_a_reader_that_has_gone_is_no_traceback():
     ],
 )
 def test_the_value_kept_in_words(share, said):
-    assert said in fit_screen.verdict(make_plan(metrics=make_metrics(value_kept=share)))
+    assert said in wording.verdict(make_plan(metrics=make_metrics(value_kept=share)))
 
 
 def test_an_unknown_ending_of_a_map(tmp_path):

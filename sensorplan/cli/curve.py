@@ -10,8 +10,6 @@ from sensorplan.cli.app import app
 from sensorplan.cli.log import Log
 from sensorplan.cli.progress import StageReport
 
-MAX_LOSS = 0.05
-
 KneeLoss = Annotated[
     str | None,
     typer.Option(
@@ -67,6 +65,7 @@ def curve(
         run={"seed": seed, "device": device},
     )
     from sensorplan.cli import curve_screen, screen
+    from sensorplan.curve import MAX_LOSS
     from sensorplan.pipeline import draw_curve
 
     with StageReport(quiet) as progress:

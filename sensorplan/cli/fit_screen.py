@@ -11,14 +11,13 @@ from rich.table import Table
 from sensorplan.cli.condition_screen import weakest_line
 from sensorplan.cli.obeying_screen import constraint_lines, phase_table
 from sensorplan.cli.resilience_screen import resilience_lines
-from sensorplan.cli.screen import files_of, number, numbers, prose, table_of, whole
+from sensorplan.cli.screen import files_of, numbers, prose, table_of, whole
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.wording import (
     contest_words,
     forecaster_words,
     scores_of,
-    size_of,
-    value_kept_words,
+    verdict,
 )
 from sensorplan.plan import Plan
 
@@ -68,20 +67,6 @@ def fit_lines(result: "FitResult") -> RenderableType:
         "Plan", result.folder, "ranking.csv, map.png, curve.png, resilience.csv, plan.json"
     )
     return Group(*parts, whole(f"Map:  sensorplan export-map {folder} -o map.gpkg"))
-
-
-def verdict(plan: Plan) -> str:
-    """The plan in one sentence."""
-    metrics = plan.metrics
-    unit = metrics.unit
-    error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
-    change = 100 * (metrics.rmse_ratio - 1)
-    side = "above" if change >= 0 else "below"
-    return (
-        f"{size_of(plan)}: "
-        f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
-        f"{value_kept_words(metrics.value_kept)}."
-    )
 
 
 def _optional(sentence: str | None) -> list[RenderableType]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -133,14 +133,6 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stand
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
-SIZES: dict[str, object] = {
-    "sparsity": None,
-    "budget": None,
-    "add": None,
-    "max_loss": None,
-    "phases": (),
-}
-
 
 def build_recipe(
     file: Path | None,
@@ -163,21 +155,19 @@ def build_recipe(
 
     recipe = load_recipe(file) if file else Recipe()
     for section, values in sections.items():
-        given = {
+        given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()
             if value is not None and value != []
         }
-        if SIZES.keys() & given.keys():
-            given = {**SIZES, **given}  # one takes the other's place
         if given:
             recipe = override(recipe, section, **given)
     if select:
         chosen = _parse_pairs(select, "--select", "DIM=VALUE, say level=500")
-        recipe = override(recipe, "data", select={**recipe.data.select, **chosen})
+        recipe = override(recipe, "data", select=chosen)
     if backbone_option:
         own = _parse_pairs(backbone_option, "--backbone-option", "NAME=VALUE")
-        recipe = override(recipe, "training", options={**recipe.training.options, **own})
+        recipe = override(recipe, "training", options=own)
     if not recipe.data.path:
         raise RecipeError("no data; name a file, or a recipe with [data] path")
     LOG.info("settings: %s", recipe.model_dump_json(include={*sections}, exclude_none=True))

@@ -35,6 +35,11 @@ _IMPORTANCE = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.25,
 
 
 def map_png(frame: gpd.GeoDataFrame, plan: Plan) -> bytes:
+    """`map_figure` as a PNG."""
+    return to_png(map_figure(frame, plan))
+
+
+def map_figure(frame: gpd.GeoDataFrame, plan: Plan) -> Figure:
     """The kept and the dropped regions with their importance, on the map.
 
     Without any position the importance is drawn by rank instead.
@@ -42,9 +47,6 @@ def map_png(frame: gpd.GeoDataFrame, plan: Plan) -> bytes:
     Args:
         frame: The table of the plan's regions (`tables.deployment`).
         plan: The plan, for the title.
-
-    Returns:
-        A PNG.
     """
     shapes = frame["geometry"].to_numpy()
     kept = (frame["decision"] == "keep").to_numpy()
@@ -56,7 +58,7 @@ def map_png(frame: gpd.GeoDataFrame, plan: Plan) -> bytes:
         axes = figure.add_subplot()
         _draw_ranks(axes, list(frame["sensor"]), kept, importance)
         add_title(axes, title, f"{dataset_stem(plan)}: no positions in the data")
-        return to_png(figure)
+        return figure
     rows = np.flatnonzero(located)[::-1]  # the best drawn last, on top
     parts, of = shapely.get_parts(shapes[rows], return_index=True)
     if not is_planar(frame):
@@ -68,7 +70,7 @@ def map_png(frame: gpd.GeoDataFrame, plan: Plan) -> bytes:
     _label_map(axes, is_planar(frame))
     lost = f" ({(~located).sum()} without a position not shown)" if not located.all() else ""
     add_title(axes, title, f"{dataset_stem(plan)}{lost}")
-    return to_png(figure)
+    return figure
 
 
 def _noun(shapes: Shapes, plan: Plan) -> str:

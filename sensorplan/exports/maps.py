@@ -66,15 +66,11 @@ def export_map(
         raise RecipeError(f"--format {format}; expected one of {', '.join(get_args(MapFormat))}")
     if target is None and format == "gpkg":
         raise RecipeError("--format gpkg cannot go to stdout; name a file with -o")
-    if sparsity is not None and not 0 <= sparsity < 1:
-        raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
     if target is not None:
         check_file(target, overwrite)
     plan = Plan.load(plan_folder)
-    frame = read_deployment(plan_folder)
+    frame = read_deployment(plan_folder, sparsity)
     _check_positions(frame, plan_folder, format)
-    if sparsity is not None:
-        frame = recut(frame, budget_at(sparsity, len(frame)))
     content = _render(frame, plan, format)
     if target is None:
         sys.stdout.buffer.write(content)
@@ -85,12 +81,19 @@ def export_map(
     return warnings + (link_warnings(frame) if format in ("gpkg", "kml") else [])
 
 
-def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:
+def read_deployment(plan_folder: Path, sparsity: float | None = None) -> gpd.GeoDataFrame:
     """The table of a plan's regions, best first, as `tables.deployment` made it.
 
+    Args:
+        plan_folder: The folder that `write_plan` wrote.
+        sparsity: Cut the ranking here, in [0, 1), instead of where the plan does.
+
     Raises:
+        RecipeError: The sparsity is out of range.
         DataError: `deployment.geojson` or `ranking.csv` is missing, damaged, or of another plan.
     """
+    if sparsity is not None and not 0 <= sparsity < 1:
+        raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
     map_file, table_file = plan_folder / "deployment.geojson", plan_folder / "ranking.csv"
     places, attributes, shapes = _load(map_file, _read_map)
     positions = _load(table_file, _read_positions)
@@ -99,11 +102,12 @@ def read_deployment(plan_folder: Path) -> gpd.GeoDataFrame:
             f"{map_file}: its sensors are not those of {table_file.name}, in that order"
         )
     on_earth = not is_planar(positions) and any(shapes)
-    return gpd.GeoDataFrame(
+    frame = gpd.GeoDataFrame(
         pd.concat([places, positions, attributes], axis=1),
         geometry=gpd.GeoSeries(np.array(shapes, dtype=object)),
         crs="EPSG:4326" if on_earth else None,
     )
+    return frame if sparsity is None else recut(frame, budget_at(sparsity, len(frame)))
 
 
 def recut(frame: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:

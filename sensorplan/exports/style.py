@@ -16,9 +16,16 @@ GREY, PALE = "#707070", "#DEDEDE"
 KEPT, DROPPED, LINK = COLOURS[0], COLOURS[1], "#333333"  # on the vector maps
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size (inches), free of pyplot's global state."""
-    return Figure(figsize=(width, height), layout="constrained")
+class Drawing(Figure):
+    """A figure free of pyplot's global state, which a notebook shows all the same."""
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self)
+
+
+def new_figure(width: float, height: float) -> Drawing:
+    """An empty figure of this size (inches)."""
+    return Drawing(figsize=(width, height), layout="constrained")
 
 
 def to_png(figure: Figure) -> bytes:

@@ -43,6 +43,20 @@ def value_kept_words(share: float | None) -> str:
     return f"keeps {kept} of what the sensors add to the calendar"
 
 
+def verdict(plan: Plan) -> str:
+    """The plan in one sentence."""
+    metrics = plan.metrics
+    unit = metrics.unit
+    error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
+    change = 100 * (metrics.rmse_ratio - 1)
+    side = "above" if change >= 0 else "below"
+    return (
+        f"{size_of(plan)}: "
+        f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
+        f"{value_kept_words(metrics.value_kept)}."
+    )
+
+
 def scores_of(metrics: Metrics) -> list[tuple[str, Score, float]]:
     """Each forecast that there is: its name, its errors, and RMSE / RMSE from all sensors."""
     rows: dict[str, Score | None] = {

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, SensorRow
 from sensorplan.constraints import ensure_feasible, state_constraints
@@ -29,6 +30,9 @@ from sensorplan.plan import budget_at
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
 from sensorplan.windows import rolling_origins, split_record, split_windows
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SPARSITIES = (0.4, 0.6, 0.8, 0.9)
 FOLDS, SEEDS = 3, 1
@@ -61,6 +65,7 @@ class ComparisonResult:
 def compare(
     recipe: Recipe,
     *,
+    dataset: "xr.Dataset | None" = None,
     sparsities: Sequence[float] | None = None,
     folds: int = FOLDS,
     seeds: int = SEEDS,
@@ -76,6 +81,7 @@ def compare(
     Args:
         recipe: Data, windows, training and the first seed; its sparsity, budget and method are not
             asked.
+        dataset: What the recipe's path holds, where it is in memory already.
         sparsities: Shares of the regions to switch off; None: `SPARSITIES`.
         folds: Rolling origins.
         seeds: How many, from the recipe's on.
@@ -94,6 +100,7 @@ def compare(
     check_target(folder, overwrite, COMPARISON_FILE)
     compared = compare_methods(
         recipe,
+        dataset=dataset,
         sparsities=sparsities,
         folds=folds,
         seeds=seeds,
@@ -109,6 +116,7 @@ def compare(
 def compare_methods(
     recipe: Recipe,
     *,
+    dataset: "xr.Dataset | None" = None,
     sparsities: Sequence[float] | None = None,
     folds: int = FOLDS,
     seeds: int = SEEDS,
@@ -132,7 +140,7 @@ def compare_methods(
     prepare_torch()
     stage = Stages(progress)
     with stage("read"):
-        data, regions = read_regions(recipe)
+        data, regions = read_regions(recipe, dataset)
         cuts = rolling_origins(data, recipe.window, folds)
         constraints, notes = state_constraints(recipe.constraints, data, regions)
     budgets: dict[float, int] = {}

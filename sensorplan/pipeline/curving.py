@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensorplan.curve import CURVE_FILE, CurvePoint, CurveRecord
 from sensorplan.errors import RecipeError
@@ -41,6 +42,9 @@ from sensorplan.rankers import OWN, RANDOM, RANKERS, History, make_history
 from sensorplan.recipe import ConstraintSettings, Recipe
 from sensorplan.windows import split_record
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 
 @dataclass(frozen=True)
 class CurveResult:
@@ -61,6 +65,7 @@ def draw_curve(
     recipe: Recipe,
     *,
     max_loss: float,
+    dataset: "xr.Dataset | None" = None,
     out: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -70,6 +75,7 @@ def draw_curve(
     Args:
         recipe: All settings; what they say of method and size plays no part.
         max_loss: Share of the RMSE from all sensors that the knee may lose.
+        dataset: What the recipe's path holds, where it is in memory already.
         out: The folder; None: the data's stem with ``.curve``, in the working folder.
         overwrite: Replace an older curve there.
         progress: Told of every stage.
@@ -92,7 +98,7 @@ def draw_curve(
             "[constraints]: curve draws what the network bears without any; expected none "
             "(fit and compare obey them)"
         )
-    prepared = prepare(recipe, stage, rank)
+    prepared = prepare(recipe, stage, rank, dataset)
     trainer = prepared.trainer
     with stage("compare baselines", 1):
         budgets = fine_budgets(len(prepared.regions))

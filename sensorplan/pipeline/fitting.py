@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, SensorData
 from sensorplan.windows import Windows, split_record
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 
 @dataclass(frozen=True)
 class FitResult:
@@ -64,6 +68,7 @@ class FitResult:
 def fit(
     recipe: Recipe,
     *,
+    dataset: "xr.Dataset | None" = None,
     out: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -72,6 +77,7 @@ def fit(
 
     Args:
         recipe: All settings.
+        dataset: What the recipe's path holds, where it is in memory already.
         out: The folder; None: the data's stem with ``.plan``, in the working folder.
         overwrite: Replace an older plan there.
         progress: Told of every stage.
@@ -82,7 +88,7 @@ def fit(
     stage = Stages(progress)
     folder = out or default_folder(recipe)
     check_target(folder, overwrite)
-    prepared = prepare(recipe, stage)
+    prepared = prepare(recipe, stage, dataset=dataset)
     max_loss, knee = recipe.mask.max_loss, None
     if max_loss is not None:
         knee = knee_within(max_loss, prepared, recipe, stage)

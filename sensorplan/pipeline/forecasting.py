@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from sensorplan.recipe import DataSettings
 from sensorplan.sensors import Floats, Ints
 from sensorplan.version import __version__
 from sensorplan.windows import Windows, later_windows
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LAST, ALL = "last", "all"
 LEVEL = 0.9
@@ -100,6 +103,7 @@ def forecast(
     plan_folder: Path,
     data: DataSettings,
     *,
+    dataset: "xr.Dataset | None" = None,
     out: Path | None = None,
     origins: str = LAST,
     level: float = LEVEL,
@@ -111,6 +115,7 @@ def forecast(
     Args:
         plan_folder: The folder that `fit` wrote.
         data: The new data; what it leaves out is as in the plan.
+        dataset: What its path holds, where it is in memory already.
         out: A file that ends in ``.nc`` or ``.zarr``; None: the data's stem with ``.forecast.nc``,
             in the working folder.
         origins: ``last``: from the last time of the data; ``all``: from each with enough history.
@@ -130,7 +135,7 @@ def forecast(
     plan, saved = Plan.load(plan_folder), load_forecaster(plan_folder)
     place = place_of_level(saved, level)
     with stage("read"):
-        new = read_new_data(saved, data)
+        new = read_new_data(saved, data, dataset)
     with stage("forecast"):
         forecasts, notes = _forecasts(saved, new, origins, place)
     path = new.data.source.path

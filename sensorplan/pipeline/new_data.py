@@ -1,6 +1,7 @@
 """New data for a plan's forecaster: read, checked, and brought into the order of its sensors."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from sensorplan.reading import read
 from sensorplan.reading.notes import listed
 from sensorplan.recipe import DataSettings
 from sensorplan.sensors import Bools, Floats, Geometry, Ints, SensorData
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 GREGORIAN = ("standard", "gregorian", "proleptic_gregorian")
 SAME_PLACE = 0.01  # of the distance to the nearest other cell
@@ -37,18 +41,21 @@ class NewData:
     warnings: tuple[str, ...]
 
 
-def read_new_data(saved: Saved, settings: DataSettings) -> NewData:
+def read_new_data(
+    saved: Saved, settings: DataSettings, dataset: "xr.Dataset | None" = None
+) -> NewData:
     """Read the sensors of a plan from new data; all others in there are left aside.
 
     Args:
         saved: The plan's forecaster.
         settings: What to read; what it leaves out is as in the plan.
+        dataset: What its path holds, where it is in memory already.
 
     Raises:
         DataError: The data cannot be read, does not fit the plan, or holds no kept sensor.
     """
     about = saved.about
-    data = read(_as_in_plan(settings, about))
+    data = read(_as_in_plan(settings, about), dataset)
     _check_time(data, about)
     _check_variables(data, about)
     place = _place(data, saved)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, SensorData
 from sensorplan.training import Trainer
 from sensorplan.windows import Windows, make_windows
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MANY = 2000  # regions, above which slow baselines do not compete with the mask that DynST trains
 SLOW = ("backward", "facility-location", "mutual-information", "removal-bias", "voronoi")
@@ -68,6 +72,7 @@ def prepare(
     recipe: Recipe,
     stage: Stage,
     rank: Callable[[History], dict[str, Ranking]] | None = None,
+    dataset: "xr.Dataset | None" = None,
 ) -> Prepared:
     """Read, cut into windows, rank by baselines, and train the forecaster.
 
@@ -75,6 +80,7 @@ def prepare(
         recipe: All settings.
         stage: Told of every stage.
         rank: Makes the baselines' rankings, by name; None: those that the recipe's method needs.
+        dataset: What the recipe's path holds, where it is in memory already.
 
     Raises:
         SensorplanError: The data or the settings cannot be used.
@@ -82,7 +88,7 @@ def prepare(
     device = choose_device(recipe.run.device)
     prepare_torch()
     with stage("read", 1):
-        data, regions = read_regions(recipe)
+        data, regions = read_regions(recipe, dataset)
         constraints, rules, notes = state_rules(recipe, data, regions)
         windows = make_windows(data, regions, recipe.window, device)
         windows = weigh(recipe.training.weight, windows, data, regions)

@@ -1,6 +1,7 @@
 """What every command starts with: the data, its regions and the budget."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensorplan.constraints import Constraints, Rules, ensure_feasible, state_constraints
 from sensorplan.errors import DataError, RecipeError
@@ -11,19 +12,26 @@ from sensorplan.regions import Regions, nodalize, parse_patch, patchify
 from sensorplan.sensors import SensorData
 from sensorplan.windows import Windows
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 DEFAULT_SPARSITY = 0.5
 GLOB = str.maketrans(dict.fromkeys("*?[]", "_"))
 
 
-def read_regions(recipe: Recipe) -> tuple[SensorData, Regions]:
+def read_regions(recipe: Recipe, dataset: "xr.Dataset | None" = None) -> tuple[SensorData, Regions]:
     """The data and its regions.
+
+    Args:
+        recipe: All settings.
+        dataset: What the recipe's path holds, where it is in memory already.
 
     Raises:
         RecipeError: No data is named.
         DataError: The data cannot be used; among others, it has fewer than two regions.
     """
     _first_path(recipe.data)
-    data = read(recipe.data)
+    data = read(recipe.data, dataset)
     patch = recipe.window.patch
     regions = patchify(data, parse_patch(patch)) if patch else nodalize(data)
     if len(regions) < 2:

@@ -16,12 +16,13 @@ from sensorplan.reading.combining import combined
 from sensorplan.reading.month_units import with_month_units
 from sensorplan.reading.notes import Notes
 from sensorplan.reading.tables import read_tables
+from sensorplan.recipe import IN_MEMORY
 
 _TABLES = (".csv", ".tsv", ".txt", ".csv.gz")
 _ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
 _NETCDF = (*_CLASSIC, b"CDF\x05", b"\x89HDF\r\n\x1a\n")
-_DECODING: dict[str, Any] = {
+DECODING: dict[str, Any] = {
     "decode_times": xr.coders.CFDatetimeCoder(time_unit="us"),
     "decode_timedelta": False,
     "decode_coords": False,
@@ -32,7 +33,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     """Every file that the paths and globs name, in order.
 
     Raises:
-        DataError: No path, no such file, or a glob without a match.
+        DataError: No path, no such file, a glob without a match, or data that was in memory.
     """
     if not patterns:
         raise DataError("no data given; expected a netCDF file, a Zarr store or a CSV table")
@@ -40,6 +41,11 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
 
 
 def _expand(pattern: str) -> list[Path]:
+    if pattern == IN_MEMORY:
+        raise DataError(
+            f"{IN_MEMORY}: data that was in memory, which cannot be read again; name a file of it, "
+            "or give it from Python"
+        )
     if Path(pattern).exists():
         return [Path(pattern)]
     if not glob.has_magic(pattern):
@@ -125,7 +131,7 @@ def _decoded(file: Path, engine: str, chunks: dict[str, int] | None, notes: Note
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{file}: damaged or truncated ({_first_line(error)})") from error
     try:
-        decoded = xr.decode_cf(with_month_units(raw, notes), **_DECODING)
+        decoded = xr.decode_cf(with_month_units(raw, notes), **DECODING)
     except (ValueError, OverflowError) as error:
         raw.close()
         raise DataError(f"{file}: {_first_line(error).split('. Try')[0]}") from error

@@ -1,7 +1,16 @@
 """Every setting of a run, and the strict TOML recipe that holds them."""
 
 from sensorplan.recipe.files import dump_recipe, load_recipe, override
+from sensorplan.recipe.keywords import (
+    ConstraintKeywords,
+    CurveKeywords,
+    DataKeywords,
+    Keywords,
+    with_keywords,
+)
 from sensorplan.recipe.settings import (
+    IN_MEMORY,
+    SIZES,
     WEIGHTS,
     ConstraintSettings,
     DataSettings,
@@ -13,9 +22,15 @@ from sensorplan.recipe.settings import (
 )
 
 __all__ = [
+    "IN_MEMORY",
+    "SIZES",
     "WEIGHTS",
+    "ConstraintKeywords",
     "ConstraintSettings",
+    "CurveKeywords",
+    "DataKeywords",
     "DataSettings",
+    "Keywords",
     "MaskSettings",
     "Recipe",
     "RunSettings",
@@ -24,4 +39,5 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "override",
+    "with_keywords",
 ]

@@ -8,7 +8,7 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from sensorplan.errors import RecipeError
-from sensorplan.recipe.settings import WEIGHTS, Recipe, Section
+from sensorplan.recipe.settings import IN_MEMORY, SIZES, WEIGHTS, MaskSettings, Recipe, Section
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -53,43 +53,60 @@ def dump_recipe(recipe: Recipe, folder: Path | None = None) -> bytes:
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
 
 
-def override(recipe: Recipe, section: str, **values: object) -> Recipe:
-    """The recipe with settings replaced by command-line options of the same names.
+def as_options(values: Mapping[str, object]) -> str:
+    """Settings as on the command line: ``swap_fraction`` and 2 are ``--swap-fraction 2``."""
+    texts = {
+        name: " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
+    return " ".join(f"--{name.replace('_', '-')} {text}" for name, text in texts.items())
+
+
+def override(
+    recipe: Recipe,
+    section: str,
+    *,
+    spelled: Callable[[Mapping[str, object]], str] = as_options,
+    **values: object,
+) -> Recipe:
+    """The recipe with settings replaced by others of the same names.
+
+    A size (`SIZES`) takes the place of any other; a table adds to what the recipe's holds.
 
     Args:
         recipe: The recipe.
         section: The section that all of them are in.
+        spelled: How an error names settings: as the user gave them.
         values: Setting and value; None takes the setting back to having none.
 
     Raises:
         RecipeError: A value is not allowed.
     """
     settings = getattr(recipe, section)
+    given = {name: value for name, value in values.items() if value not in (None, ())}
+    changed = settings.model_dump()
+    if given.keys() & {*SIZES}:
+        changed |= {size: MaskSettings.model_fields[size].default for size in SIZES}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and isinstance(changed[name], Mapping):
+            value = {**changed[name], **value}
+        changed[name] = value
     try:
-        changed = type(settings).model_validate({**settings.model_dump(), **values})
+        settings = type(settings).model_validate(changed)
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:
-            given = " ".join(
-                _option(name, value) for name, value in values.items() if value not in (None, ())
-            )
-            raise RecipeError(f"{given}; {first['ctx']['error']}") from error
+            raise RecipeError(f"{spelled(given)}; {first['ctx']['error']}") from error
         name = str(first["loc"][0])
         allowed = expected(type(settings), name, first["type"])
-        raise RecipeError(f"{_option(name, values[name])}; expected {allowed}") from error
-    return recipe.model_copy(update={section: changed})
-
-
-def _option(name: str, value: object) -> str:
-    """``swap_fraction`` and ``2`` to ``--swap-fraction 2``."""
-    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f"--{name.replace('_', '-')} {text}"
+        raise RecipeError(f"{spelled({name: values[name]})}; expected {allowed}") from error
+    return recipe.model_copy(update={section: settings})
 
 
 def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
     data = recipe.data
     moved = {
-        "path": tuple(map(move, data.path)),
+        "path": tuple(name if name == IN_MEMORY else move(name) for name in data.path),
         "stations": data.stations and move(data.stations),
         "adjacency": data.adjacency and move(data.adjacency),
     }
@@ -143,7 +160,7 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> str:
     name = rest[0]
     found = f"[{section}] {name} = {_toml(content[section][name])}"
     if name not in model.model_fields:
-        return f"{found}; unknown key{_known(name, list(model.model_fields))}"
+        return f"{found}; unknown key{known_names(name, list(model.model_fields))}"
     return f"{found}; expected {expected(model, name, first['type'])}"
 
 
@@ -151,10 +168,11 @@ def _unknown_section(name: str) -> str:
     homes = [section for section, default in Recipe().model_dump().items() if name in default]
     if homes:
         return f"{name} stands outside of a section; expected under [{homes[0]}]"
-    return f"[{name}]; unknown section{_known(name, list(Recipe.model_fields))}"
+    return f"[{name}]; unknown section{known_names(name, list(Recipe.model_fields))}"
 
 
-def _known(name: str, known: list[str]) -> str:
+def known_names(name: str, known: list[str]) -> str:
+    """What to say behind an unknown name: the nearest of the known ones, and all of them."""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f", did you mean {close[0]}?" if close else ";"
     return f"{hint} known: {', '.join(known)}"

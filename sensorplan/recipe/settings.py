@@ -28,6 +28,9 @@ Method = Literal[
 ]
 """DynST, or the name of a baseline ranker."""
 
+IN_MEMORY = "<dataset>"
+"""What stands for the path of data that never was in a file, or not as it is."""
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 AsText = Annotated[str, BeforeValidator(str)]
@@ -51,7 +54,8 @@ class DataSettings(Section):
     """What to read.
 
     Attributes:
-        path: Files, globs or one Zarr store; relative to the recipe's folder.
+        path: Files, globs or one Zarr store; relative to the recipe's folder. `IN_MEMORY` in the
+            recipe of a plan that was made from data in memory.
         variable: Variables to plan on, one channel each; empty: the file's first.
         select: Position on each further dimension, say ``{level: "500"}``.
         missing: Sentinel values that mean missing, besides the file's own fill value.
@@ -82,6 +86,9 @@ class WindowSettings(Section):
     ) = None
     validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     test: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
+
+
+SIZES = ("sparsity", "budget", "add", "max_loss", "phases")  # of which one says how many go
 
 
 class MaskSettings(Section):
@@ -131,8 +138,7 @@ class MaskSettings(Section):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        sizes = (self.sparsity, self.budget, self.add, self.max_loss, self.phases or None)
-        if sizes.count(None) < len(sizes) - 1:
+        if len([size for size in SIZES if getattr(self, size) not in (None, ())]) > 1:
             raise ValueError("give only one of sparsity, budget, add, max_loss and phases")
         if any(not 0 < share < 1 for share in self.phases) or any(
             later <= earlier for earlier, later in pairwise(self.phases)
