@@ -10,6 +10,7 @@ VENV ?= .venv
 PLAN ?= build/pm10_germany.plan
 GRID ?= build/tas_north_america.plan
 BIN := $(VENV)/bin
+SMALL := $(BIN)/python tools/small_png.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test pictures clean
@@ -25,15 +26,15 @@ test: $(VENV)/.sensorplan-test
 	$(BIN)/python -m pytest
 
 pictures: demo
-	$(BIN)/sensorplan fit sample_data/tas_north_america.nc --patch 2x2 --sparsity 0.8 \
+	$(BIN)/sensorplan fit sample_data/tas_north_america.nc --sparsity 0.6 \
 	  --out $(GRID) --overwrite
-	cp $(PLAN)/map.png docs/pm10_germany_map.png
-	cp $(PLAN)/curve.png docs/pm10_germany_curve.png
-	cp $(PLAN)/mask_history.png docs/pm10_germany_mask_history.png
-	cp $(PLAN)/error_by_lead.png docs/pm10_germany_error_by_lead.png
-	cp $(PLAN)/error_map.png docs/pm10_germany_error_map.png
-	cp $(GRID)/map.png docs/tas_north_america_map.png
-	cp $(GRID)/error_map.png docs/tas_north_america_error_map.png
+	$(SMALL) $(PLAN)/map.png docs/pm10_germany_map.png
+	$(SMALL) $(PLAN)/curve.png docs/pm10_germany_curve.png
+	$(SMALL) $(PLAN)/mask_history.png docs/pm10_germany_mask_history.png
+	$(SMALL) $(PLAN)/error_by_lead.png docs/pm10_germany_error_by_lead.png
+	$(SMALL) $(PLAN)/error_map.png docs/pm10_germany_error_map.png
+	$(SMALL) $(GRID)/map.png docs/tas_north_america_map.png
+	$(SMALL) $(GRID)/error_map.png docs/tas_north_america_error_map.png
 
 $(VENV)/.sensorplan: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \

@@ -78,5 +78,8 @@ def test_every_picture_that_is_shown_is_made_by_make_pictures():
         for name in re.findall(r"!\[[^]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8"))
     }
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    made = {ROOT / name for name in re.findall(r"^\tcp \S+ (docs/\S+)$", makefile, re.MULTILINE)}
+    made = {
+        ROOT / name
+        for name in re.findall(r"^\t\$\(SMALL\) \S+ (docs/\S+)$", makefile, re.MULTILINE)
+    }
     assert shown == made == {*ROOT.glob("docs/*.png")}
