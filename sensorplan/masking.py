@@ -10,10 +10,33 @@ gate, which exists for pruned regions too.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from sensorplan.sensors import Bools, Floats, Ints
+
+
+@dataclass(frozen=True)
+class MaskRound:
+    """The mask at the end of one round of its training.
+
+    Attributes:
+        stage: ``start`` before the first; rounds of ``prune`` and then ``refine``; ``jury``, the
+            best of all candidates; ``plan``, that one refined.
+        mask: ``[region]``.
+        swapped: How many regions were regrown in the round, each in the place of one dropped.
+    """
+
+    stage: Literal["start", "prune", "refine", "jury", "plan"]
+    mask: Bools
+    swapped: int
+
+
+def regrown(before: Bools, after: Bools) -> int:
+    """How many regions are kept that were not before."""
+    return int((after & ~before).sum())
 
 
 def budgets(regions: int, budget: int, rounds: int) -> list[int]:

@@ -414,6 +414,7 @@ def test_options_reach_the_pipeline(pipeline):
         *("--select", "level=500", "--missing", "-999", "--missing", "0", "--resample", "1h"),
         *("--stations", "s.csv", "--adjacency", "e.csv", "--lookback", "12", "--horizon", "3"),
         *("--patch", "4x4", "--method", "qr", "--seed", "7", "--device", "cpu"),
+        *("--figure-format", "pdf"),
         *("--out", "o", "--overwrite"),
     )
     assert result.exit_code == 0, result.stderr
@@ -427,6 +428,7 @@ def test_options_reach_the_pipeline(pipeline):
     assert (window.lookback, window.horizon, window.patch) == (12, 3, "4x4")
     assert (call.recipe.mask.sparsity, call.recipe.mask.method) == (0.4, "qr")
     assert (call.recipe.run.seed, call.recipe.run.device) == (7, "cpu")
+    assert call.recipe.run.figure_format == "pdf"
     assert (call.out, call.overwrite) == (Path("o"), True)
 
 
@@ -661,4 +663,7 @@ def test_the_value_kept_in_words(share, said):
 def test_an_unknown_ending_of_a_map(tmp_path):
     result = run("export-map", tmp_path / "a.plan", "-o", tmp_path / "z.shp")
     assert result.exit_code == RecipeError.exit_code
-    assert "z.shp: unknown ending; expected one of geojson, gpkg, kml, csv, png" in result.stderr
+    assert (
+        "z.shp: unknown ending; expected one of geojson, gpkg, kml, csv, png, svg, pdf"
+        in result.stderr
+    )

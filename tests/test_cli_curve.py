@@ -95,7 +95,7 @@ def test_the_knee_and_the_table_are_on_stdout_and_the_rest_on_stderr(pipeline):
     assert max(map(len, lines)) <= 80
     rows = {line[:5].strip(): line[5:].split() for line in lines}
     assert rows["40 %"] == ["42", "1.040", "1.030", "to", "1.050", "1.041", "1.042", "1.043"]
-    assert "Curve: data[/x].curve\n       curve.csv, curve.png, curve.json\n" in result.stdout
+    assert "Curve: data[/x].curve\n       curve.csv, curve.json, figure\n" in result.stdout
     assert "sensorplan fit 'data[/x].nc' --budget 42" in result.stdout
     assert result.stderr.splitlines() == [
         "train masks ...",

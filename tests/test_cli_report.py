@@ -12,8 +12,7 @@ from sensorplan.exports import folder
 @pytest.fixture(autouse=True)
 def plan(tmp_path, monkeypatch):
     """A plan folder in the working folder."""
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {})
     monkeypatch.chdir(tmp_path)
     write_plan_with(tmp_path / "net.v2.plan", make_sensor_data())
 

@@ -14,7 +14,8 @@ from sensorplan.cli import app
 from sensorplan.comparison import Comparison, LeadRow, MethodRow, SensorRow
 from sensorplan.constraints import free_rules
 from sensorplan.errors import DataError, OutputError, RecipeError
-from sensorplan.exports.comparison_figure import comparison_png
+from sensorplan.exports.comparison_figure import comparison_figure
+from sensorplan.exports.style import render
 from sensorplan.pipeline import compare, fit
 from sensorplan.pipeline.comparing import METHODS, SPARSITIES, compare_methods
 from sensorplan.pipeline.judging import JUDGES
@@ -59,6 +60,7 @@ def compared(network, tmp_path_factory):
     result = run(
         *("compare", network, "--recipe", folder / "few.toml", "--sparsity", "0.75"),
         *("--sparsity", 0.5, "--folds", 2, "--seeds", 2, "--seed", 3, "--out", folder / "out"),
+        *("--figure-format", "pdf"),
     )
     assert result.exit_code == 0, result.stderr
     return folder / "out", result
@@ -66,8 +68,8 @@ def compared(network, tmp_path_factory):
 
 def test_the_files_of_a_comparison(compared):
     folder, _ = compared
-    assert {file.name for file in folder.iterdir()} == FILES
-    assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert {file.name for file in folder.iterdir()} == FILES - {"compare.png"} | {"compare.pdf"}
+    assert (folder / "compare.pdf").read_bytes().startswith(b"%PDF")
     rows = rows_of(folder / "compare.csv")
     cases = {(row["method"], float(row["sparsity"]), row["judge"]) for row in rows}
     assert cases == {(m, s, j) for m in METHODS for s in (0.5, 0.75) for j in JUDGES}
@@ -327,4 +329,4 @@ def test_a_figure_of_one_judge_one_sparsity_and_no_dynst(compared):
             "methods": tuple(row.method for row in rows),
         }
     )
-    assert comparison_png(few).startswith(b"\x89PNG")
+    assert render(comparison_figure(few), "png").startswith(b"\x89PNG")

@@ -29,7 +29,7 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     path = write_stations(folder / "net.nc", nodes=10)
     before, told = sha(path), []
-    recipe = quick(path)
+    recipe = quick(path, run={"figure_format": "svg"})
     result = draw_curve(
         recipe,
         max_loss=0.2,
@@ -43,9 +43,9 @@ def drawn(tmp_path_factory):
 def test_curve_writes_its_files(drawn):
     result, _, _ = drawn
     assert {file.name for file in result.folder.iterdir()} == {
-        *("curve.csv", "curve.png", "curve.json"),
+        *("curve.csv", "curve.svg", "curve.json"),
     }
-    assert (result.folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (result.folder / "curve.svg").read_bytes().startswith(b"<?xml")
     record = CurveRecord.model_validate_json((result.folder / "curve.json").read_bytes())
     assert record == CurveRecord.model_validate_json(result.record.model_dump_json())
     assert record.max_loss == 0.2

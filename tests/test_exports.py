@@ -16,7 +16,8 @@ from sensorplan.exports.folder import write_plan
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.shapes import region_shapes
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
-from sensorplan.plan import DataRecord, Metrics, Plan, Ranking, Score
+from sensorplan.masking import MaskRound
+from sensorplan.plan import DataRecord, LeadError, Metrics, Plan, Ranking, Score
 from sensorplan.reasons import Failure, RandomFailures, Reasons, Resilience
 from sensorplan.regions import nodalize, patchify
 
@@ -45,6 +46,7 @@ def make_plan(regions, ranking, budget):
         ),
         split={},
         seed=0,
+        candidates={"dynst": -0.5},
         metrics=Metrics(
             all_sensors=score(1.0),
             plan=score(1.1),
@@ -142,7 +144,42 @@ def table_of(regions, ranking, data):
     )
 
 
-def write(target, data, *, patch=None, overwrite=False, extra_files=None):
+def make_leads(leads=3):
+    return [
+        LeadError(
+            lead=lead,
+            ahead=6.0 * lead,
+            unit="hours",
+            targets=100,
+            rmse_all=1 + 0.1 * lead,
+            rmse_plan=1.1 * (1 + 0.1 * lead),
+            rmse_ratio=1.1,
+            ci_low=1.05,
+            ci_high=1.15,
+            rmse_persistence=1 + 0.4 * lead,
+            rmse_climatology=1.8,
+        )
+        for lead in range(1, leads + 1)
+    ]
+
+
+def make_rounds(ranking, budget):
+    """All, a few too many, and the plan but for its last region, which the last round brings."""
+    masks = [ranking.keep(size) for size in (len(ranking.order), max(budget, 1) + 2, budget)]
+    other = masks[-1].copy()
+    other[ranking.order[budget - 1]] = False
+    other[ranking.order[-1]] = True
+    rounds = {
+        "start": masks[0],
+        "prune": masks[1],
+        "refine": other,
+        "jury": other,
+        "plan": masks[-1],
+    }
+    return tuple(MaskRound(stage, mask, int(stage == "plan")) for stage, mask in rounds.items())
+
+
+def write(target, data, *, patch=None, overwrite=False, extra_files=None, rounds=None):
     regions = patchify(data, patch) if patch else nodalize(data)
     ranking = make_ranking(regions)
     return write_plan(
@@ -154,6 +191,9 @@ def write(target, data, *, patch=None, overwrite=False, extra_files=None):
         regions=regions,
         data=data,
         curve=make_curve(),
+        leads=make_leads(),
+        rounds=make_rounds(ranking, 4) if rounds is None else rounds,
+        figure_format="png",
         extra_files=extra_files or {},
         overwrite=overwrite,
     )

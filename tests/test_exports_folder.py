@@ -4,22 +4,29 @@ from pathlib import Path
 
 import pytest
 from factories import make_sensor_data
+from test_cli_curve import make_points, make_record
 from test_exports import rows_of, write
 
 from sensorplan.errors import OutputError
 from sensorplan.exports import files, folder
+from sensorplan.exports.curve_folder import write_curve
 from sensorplan.exports.folder import check_target
 from sensorplan.plan import Plan
 
-FILES = ["curve.csv", "curve.png", "deployment.geojson", "map.png", "plan.json", "ranking.csv"]
-FILES.append("resilience.csv")
+FILES = sorted(
+    [
+        *("curve.csv", "curve.png", "deployment.geojson", "map.png", "plan.json", "ranking.csv"),
+        *("error_by_lead.csv", "error_by_lead.png", "error_map.png", "mask_history.csv"),
+        "resilience.csv",
+    ]
+)
 
 
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
     """Drawing takes its time; test_exports_figures.py looks at the pictures."""
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    drawn = dict.fromkeys(("curve.png", "error_by_lead.png", "error_map.png", "map.png"), b"figure")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: drawn)
 
 
 def test_the_folder_holds_every_file_of_the_contract(tmp_path):
@@ -60,6 +67,25 @@ def test_overwrite_replaces_the_plan_and_keeps_what_the_user_added(tmp_path):
     assert len(rows_of((tmp_path / "a" / "ranking.csv").read_bytes())) == 5
     assert (tmp_path / "a" / "notes" / "mine.txt").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_overwrite_leaves_no_figure_of_the_older_plan(tmp_path):
+    """Neither in another format, nor one that the new plan has none of."""
+    write(tmp_path / "a", make_sensor_data())
+    for name in ("map.svg", "mask_history.pdf", "mine.png"):
+        (tmp_path / "a" / name).touch()
+    write(tmp_path / "a", make_sensor_data(), rounds=(), overwrite=True)
+    left = sorted({*FILES, "mine.png"} - {"mask_history.csv"})
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == left
+
+
+@pytest.mark.parametrize("format", ["png", "svg", "pdf"])
+def test_the_figure_of_a_curve_has_the_format_asked_for(tmp_path, format):
+    options = {"record": make_record(), "curve": make_points(), "overwrite": True}
+    write_curve(tmp_path / "a.curve", **options, figure_format="png")
+    write_curve(tmp_path / "a.curve", **options, figure_format=format)
+    names = {p.name for p in (tmp_path / "a.curve").iterdir()}
+    assert names == {"curve.csv", "curve.json", f"curve.{format}"}
 
 
 def test_overwrite_takes_an_empty_folder(tmp_path):

@@ -27,8 +27,7 @@ from sensorplan.exports.maps import export_map, read_deployment
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
     """Drawing takes its time; test_exports_figures.py looks at the pictures."""
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {})
 
 
 @pytest.fixture
@@ -171,7 +170,7 @@ def test_planar_positions_are_no_longitudes(tmp_path, format):
     )
 
 
-@pytest.mark.parametrize("format", ["gpkg", "csv", "png"])
+@pytest.mark.parametrize("format", ["gpkg", "csv", "png", "svg", "pdf"])
 def test_planar_positions_go_to_the_other_formats(tmp_path, format):
     write(tmp_path / "a.plan", planar(make_sensor_data(grid=(3, 3))))
     assert export_map(tmp_path / "a.plan", tmp_path / f"map.{format}", format) == []
@@ -196,7 +195,7 @@ def test_a_cut_elsewhere_tells_of_lost_lines(plan_folder, tmp_path, format):
     assert export_map(plan_folder, target, format, sparsity=0.3, overwrite=True) == []
 
 
-@pytest.mark.parametrize("format", ["geojson", "gpkg", "kml", "csv", "png"])
+@pytest.mark.parametrize("format", ["geojson", "gpkg", "kml", "csv", "png", "svg", "pdf"])
 def test_a_plan_from_before_the_keep_frequency_and_the_reasons_is_read(
     plan_folder, tmp_path, format
 ):
@@ -227,7 +226,7 @@ def test_a_sparsity_out_of_range_is_refused(plan_folder, tmp_path, sparsity):
 
 
 def test_an_unknown_format_lists_the_known(plan_folder, tmp_path):
-    known = "geojson, gpkg, kml, csv, png"
+    known = "geojson, gpkg, kml, csv, png, svg, pdf"
     with pytest.raises(RecipeError, match=f"--format shp; expected one of {known}"):
         export_map(plan_folder, tmp_path / "map.shp", "shp")
 
@@ -239,6 +238,10 @@ def test_text_and_pictures_go_to_stdout_but_no_database(plan_folder, capfdbinary
     assert capfdbinary.readouterr().out.startswith(b"<?xml version='1.0' encoding='utf-8'?>\n<kml")
     export_map(plan_folder, None, "png")
     assert capfdbinary.readouterr().out.startswith(b"\x89PNG")
+    export_map(plan_folder, None, "svg")
+    assert capfdbinary.readouterr().out.startswith(b"<?xml")
+    export_map(plan_folder, None, "pdf")
+    assert capfdbinary.readouterr().out.startswith(b"%PDF")
     with pytest.raises(RecipeError, match="gpkg cannot go to stdout"):
         export_map(plan_folder, None, "gpkg")
 

@@ -155,7 +155,7 @@ def test_a_wheel_holds_every_file_of_the_package(tmp_path):
 
 
 def test_the_outline_of_land_is_one():
-    text = (ROOT / "sensorplan" / "exports" / "report" / "land.json").read_text(encoding="utf-8")
+    text = (ROOT / "sensorplan" / "exports" / "land.json").read_text(encoding="utf-8")
     land = shapely.from_geojson(text)
     assert land.is_valid
     assert land.bounds[0] >= -180

@@ -24,7 +24,8 @@ from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
 FILES = {
     *("ranking.csv", "plan.json", "deployment.geojson", "curve.csv", "curve.png", "map.png"),
     *("forecaster.safetensors", "recipe.toml", "conditions.csv", "test_errors.csv"),
-    "resilience.csv",
+    *("resilience.csv", "error_by_lead.csv", "error_by_lead.png", "error_map.png"),
+    *("mask_history.csv", "mask_history.png"),
 }
 STAGES = [
     *("read", "rank by baselines", "train forecaster", "train mask", "fine-tune and score"),
@@ -119,7 +120,7 @@ def test_fit_writes_the_files_of_the_contract(fitted):
     result, _, _ = fitted
     assert {file.name for file in result.folder.iterdir()} == FILES
     assert {file.name for file in result.folder.parent.iterdir()} == {"net.nc", "net.plan"}
-    for name in ("curve.png", "map.png"):
+    for name in (name for name in FILES if name.endswith(".png")):
         assert (result.folder / name).read_bytes().startswith(b"\x89PNG")
 
 
@@ -221,10 +222,50 @@ def test_the_written_recipe_repeats_the_run(fitted, tmp_path):
     for name in ("ranking.csv", "curve.csv"):
         assert (again.folder / name).read_bytes() == (result.folder / name).read_bytes()
     assert again.plan.metrics == result.plan.metrics
-    other = fit(override(recipe, "run", seed=1), out=tmp_path / "other")
+    changed = override(recipe, "run", seed=1, figure_format="svg")
+    other = fit(changed, out=tmp_path / "other")
+    drawn = {name.replace(".png", ".svg") for name in FILES}
+    assert {file.name for file in other.folder.iterdir()} == drawn
+    assert load_recipe(other.folder / "recipe.toml").run == changed.run
     assert (other.folder / "ranking.csv").read_bytes() != (
         result.folder / "ranking.csv"
     ).read_bytes()
+
+
+def test_the_error_by_lead_adds_up_to_the_scores(fitted):
+    result, _, _ = fitted
+    rows = rows_of(result.folder / "error_by_lead.csv")
+    assert [(row["lead"], row["ahead"], row["unit"]) for row in rows] == [
+        ("1", "1", "hours"),
+        ("2", "2", "hours"),
+    ]
+    targets = np.array([float(row["targets"]) for row in rows])
+    metrics = result.plan.metrics
+    for column, score in (
+        ("rmse_all", metrics.all_sensors),
+        ("rmse_plan", metrics.plan),
+        ("rmse_persistence", metrics.persistence),
+        ("rmse_climatology", metrics.climatology),
+    ):
+        squares = np.array([float(row[column]) for row in rows]) ** 2
+        assert np.sqrt(np.average(squares, weights=targets)) == pytest.approx(score.rmse, rel=1e-4)
+    conditions = {(row.condition, row.value): row for row in result.conditions}
+    for row in rows:
+        same = conditions["lead", row["lead"]]
+        assert float(row["ci_low"]) == pytest.approx(same.ci_low, rel=1e-4)
+        assert float(row["rmse_ratio"]) == pytest.approx(same.rmse_ratio, rel=1e-4)
+
+
+def test_the_mask_history_ends_with_the_plan(fitted):
+    result, _, recipe = fitted
+    kept = {f"S{i:03d}" for i in range(8)}
+    rows = rows_of(result.folder / "mask_history.csv")
+    assert len(rows) == 3 + recipe.mask.rounds + recipe.mask.refinements
+    for row in rows:
+        kept -= set(row["dropped"].split(";"))
+        kept |= {name for name in row["regrown"].split(";") if name}
+        assert len(kept) == int(row["kept"])
+    assert kept == set(result.plan.kept)
 
 
 @pytest.mark.parametrize("positions", [True, False])
@@ -346,7 +387,7 @@ def test_patches_of_a_grid(tmp_path):
 def test_sensors_without_positions(tmp_path):
     path = write_stations(tmp_path / "net.nc", nodes=4, positions=False)
     result = fit(quick(path, training={"steps": 2, "fine_tune": 0}), out=tmp_path / "out")
-    assert {file.name for file in result.folder.iterdir()} == FILES
+    assert {file.name for file in result.folder.iterdir()} == FILES - {"error_map.png"}
     assert all(row["latitude"] == "" for row in rows_of(result.folder / "ranking.csv"))
     assert any("position" in warning for warning in result.plan.warnings)
 

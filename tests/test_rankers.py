@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 
 from sensorplan.constraints import free_rules
 from sensorplan.linear import lag_features
+from sensorplan.masking import budgets, regrown
 from sensorplan.pipeline.planning import challengers_of
 from sensorplan.plan import Ranking
 from sensorplan.rankers import RANKERS, make_history, rank_by_dynst, search_parts
@@ -53,6 +54,20 @@ def loss_of(trainer, mask):
 
 def random_mask(regions, budget, seed):
     return np.isin(np.arange(regions), np.random.default_rng(seed).permutation(regions)[:budget])
+
+
+def test_the_rounds_lead_from_all_to_the_plan():
+    trainer = trained(make_data(), 20)
+    settings = QUICK.model_copy(update={"rounds": 3, "refinements": 2})
+    found = rank_by_dynst(trainer, settings, keep(trainer, 4))
+    stages = [one.stage for one in found.rounds]
+    assert stages == ["start", *["prune"] * 3, *["refine"] * 2, "jury", "plan"]
+    sizes = [int(one.mask.sum()) for one in found.rounds]
+    assert sizes == [12, *budgets(12, 4, 3), 4, 4, 4, 4]
+    np.testing.assert_array_equal(found.rounds[-1].mask, found.mask)
+    assert found.rounds[0].swapped == 0
+    for before, after in pairwise(found.rounds[4:6]):  # no pruning there
+        assert after.swapped >= regrown(before.mask, after.mask)
 
 
 def test_dynst_finds_the_planted_drivers():

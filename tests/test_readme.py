@@ -68,3 +68,18 @@ def test_the_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"^make (\w+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_picture_that_is_shown_is_made_by_make_pictures():
+    pages = {ROOT / "README.md": ROOT, **{page: page.parent for page in ROOT.glob("docs/*.md")}}
+    shown = {
+        (folder / name).resolve()
+        for page, folder in pages.items()
+        for name in re.findall(r"!\[[^]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8"))
+    }
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    made = {
+        ROOT / name
+        for name in re.findall(r"^\t\$\(SMALL\) \S+ (docs/\S+)$", makefile, re.MULTILINE)
+    }
+    assert shown == made == {*ROOT.glob("docs/*.png")}

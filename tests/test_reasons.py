@@ -238,8 +238,7 @@ def test_a_column_of_the_file_gives_way():
 
 @pytest.mark.parametrize("positions", [True, False])
 def test_the_reasons_go_to_every_format(tmp_path, monkeypatch, positions):
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {})
     write(tmp_path / "a.plan", make_sensor_data(positions=positions))
     features = json.loads((tmp_path / "a.plan" / "deployment.geojson").read_bytes())["features"]
     by_csv = rows_of(tmp_path / "a.plan" / "ranking.csv")

@@ -206,6 +206,7 @@ def test_override_replaces_and_keeps_the_rest():
         ),
         ("window", {"patch": "0x4"}, "--patch 0x4; expected ROWSxCOLUMNS, say 4x4"),
         ("run", {"device": "tpu"}, "--device tpu; expected one of auto, cpu, cuda, mps"),
+        ("run", {"figure_format": "gif"}, "--figure-format gif; expected one of png, svg, pdf"),
         (
             "mask",
             {"sparsity": 0.5, "budget": 4},

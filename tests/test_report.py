@@ -9,7 +9,15 @@ from html import unescape
 
 import pytest
 from factories import make_sensor_data
-from test_exports import make_curve, make_frequency, make_plan, make_ranking, make_reasons, write
+from test_exports import (
+    make_curve,
+    make_frequency,
+    make_leads,
+    make_plan,
+    make_ranking,
+    make_reasons,
+    write,
+)
 
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports import folder
@@ -23,8 +31,7 @@ from sensorplan.regions import nodalize
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
     """Drawing takes its time; test_exports_figures.py looks at the pictures."""
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {})
 
 
 def condition(name="all", value="", **changes):
@@ -51,6 +58,9 @@ def write_plan_with(target, data, *, conditions=CONDITIONS, **changes):
         regions=regions,
         data=data,
         curve=make_curve(),
+        leads=make_leads(),
+        rounds=(),
+        figure_format="png",
         extra_files={"conditions.csv": records_csv(conditions, ConditionRow)},
         overwrite=True,
     )

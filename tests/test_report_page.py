@@ -41,8 +41,7 @@ CUT = f"""{MAP} return ['kept', 'dropped'].map(
 
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {})
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
-"""Make the outline of land that `sensorplan report` draws, from Natural Earth at 1:110m.
+"""Make the outline of land that maps draw, from Natural Earth at 1:110m.
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
-    python tools/make_land.py package/land-110m.json sensorplan/exports/report/land.json
+    python tools/make_land.py package/land-110m.json sensorplan/exports/land.json
 
 The package holds Natural Earth's land (public domain) as TopoJSON on the sphere. What comes out is
 a GeoJSON MultiPolygon in degrees, to two decimals, cut at the dateline.

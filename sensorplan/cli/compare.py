@@ -84,6 +84,7 @@ def compare(
     weight: options.Weight = None,
     seed: options.Seed = None,
     device: options.Device = None,
+    figure_format: options.FigureFormat = None,
     out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -114,7 +115,7 @@ def compare(
             per_group,
         ),
         training={"backbone": backbone, "weight": weight},
-        run={"seed": seed, "device": device},
+        run={"seed": seed, "device": device, "figure_format": figure_format},
     )
     from sensorplan.cli import compare_screen, screen
     from sensorplan.pipeline import compare as run_compare

@@ -42,7 +42,7 @@ def comparison_lines(result: "ComparisonResult") -> RenderableType:
         *files_of(
             "Tables",
             result.folder,
-            "compare.csv, by_lead.csv, by_sensor.csv, compare.json; figure: compare.png",
+            "compare.csv, by_lead.csv, by_sensor.csv, compare.json, figure",
         ),
     ]
     return Group(*parts)

@@ -42,6 +42,7 @@ def curve(
     weight: options.Weight = None,
     seed: options.Seed = None,
     device: options.Device = None,
+    figure_format: options.FigureFormat = None,
     out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -62,7 +63,7 @@ def curve(
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         training={"backbone": backbone, "weight": weight},
-        run={"seed": seed, "device": device},
+        run={"seed": seed, "device": device, "figure_format": figure_format},
     )
     from sensorplan.cli import curve_screen, screen
     from sensorplan.curve import MAX_LOSS

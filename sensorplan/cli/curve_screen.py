@@ -38,7 +38,7 @@ def curve_lines(result: "CurveResult") -> RenderableType:
         ),
         _table(result.points, record.best_baseline),
         "",
-        *files_of("Curve", folder, "curve.csv, curve.png, curve.json"),
+        *files_of("Curve", folder, "curve.csv, curve.json, figure"),
     ]
     if record.knee is not None:
         path = shlex.quote(record.data.path.split(",")[0])

@@ -18,8 +18,8 @@ def export_map(
     format: Annotated[
         str | None,
         typer.Option(
-            help="geojson, gpkg, kml, csv or png. Default: what the ending of the -o file says, "
-            "else geojson."
+            help="geojson, gpkg, kml, csv, png, svg or pdf. Default: what the ending of the -o "
+            "file says, else geojson."
         ),
     ] = None,
     output: Annotated[
@@ -43,8 +43,8 @@ def export_map(
         if format not in get_args(MapFormat):
             known = ", ".join(get_args(MapFormat))
             raise RecipeError(f"-o {output}: unknown ending; expected one of {known}, or --format")
-    if target is None and format == "png" and sys.stdout.isatty():
-        raise RecipeError("--format png is not for a terminal; name a file with -o")
+    if target is None and format in ("png", "pdf") and sys.stdout.isatty():
+        raise RecipeError(f"--format {format} is not for a terminal; name a file with -o")
     with writing_stdout():
         warnings = write_map(plan, target, cast(MapFormat, format), sparsity, overwrite)
     screen.show_warnings(warnings)

@@ -42,6 +42,7 @@ def fit(
     weight: options.Weight = None,
     seed: options.Seed = None,
     device: options.Device = None,
+    figure_format: options.FigureFormat = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -81,7 +82,7 @@ def fit(
             "method": method,
         },
         training={"backbone": backbone, "weight": weight},
-        run={"seed": seed, "device": device},
+        run={"seed": seed, "device": device, "figure_format": figure_format},
     )
     from sensorplan.cli import fit_screen, screen
     from sensorplan.pipeline import fit as run_fit

@@ -63,9 +63,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
         parts += [prose(f"90 % intervals of its forecasts held {held} of the test stretch."), ""]
     parts += resilience_lines(plan)
     folder = shlex.quote(str(result.folder))
-    parts += files_of(
-        "Plan", result.folder, "ranking.csv, map.png, curve.png, resilience.csv, plan.json"
-    )
+    parts += files_of("Plan", result.folder, "ranking.csv, plan.json, resilience.csv, figures")
     return Group(*parts, whole(f"Map:  sensorplan export-map {folder} -o map.gpkg"))
 
 

@@ -128,6 +128,10 @@ Weight = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same plan.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+FigureFormat = Annotated[
+    str | None,
+    typer.Option(metavar="FORMAT", help="Of the figures: png (default), svg or pdf."),
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]

@@ -38,6 +38,7 @@ from sensorplan.evaluation.forecasts import (
     persistence_errors,
     score_of,
 )
+from sensorplan.evaluation.leads import lead_errors
 from sensorplan.evaluation.limit import linear_limit, why_no_limit
 from sensorplan.evaluation.neural import train_judge
 from sensorplan.evaluation.panel import Panel, tune_linear
@@ -75,6 +76,7 @@ __all__ = [
     "interval_coverage",
     "join_folds",
     "judge_failures",
+    "lead_errors",
     "lead_rows",
     "limit_curve",
     "linear_limit",

@@ -34,6 +34,8 @@ class Evidence:
         metrics: The scores.
         all_sensors: Test errors from all sensors, the reference of every ratio.
         plan: Test errors of the plan.
+        persistence: Those of the last value of each sensor, carried on.
+        climatology: Those of the calendar alone.
         whole: The forecaster from all regions.
         shipped: The forecaster of the plan, from the kept regions alone.
         warnings: Plain sentences.
@@ -43,6 +45,8 @@ class Evidence:
     metrics: Metrics
     all_sensors: Errors
     plan: Errors
+    persistence: Errors
+    climatology: Errors
     whole: Shipped
     shipped: Shipped
     warnings: tuple[str, ...]
@@ -66,19 +70,22 @@ def gather_evidence(trainer: Trainer, mask: Bools, oscillation: float, unit: str
     shipped = whole if mask.all() else ship(trainer, linear, mask)
     everything = forecast_errors(windows, test, whole.forecast)
     plan = everything if mask.all() else forecast_errors(windows, test, shipped.forecast)
-    without, floor = climatology_errors(windows, test), _linear_errors(windows, shipped)
+    without, carried = climatology_errors(windows, test), persistence_errors(windows, test)
+    floor = _linear_errors(windows, shipped)
     metrics = Metrics(
         all_sensors=score_of(everything),
         plan=score_of(plan),
         linear=score_of(floor) if floor else None,
-        persistence=score_of(persistence_errors(windows, test)),
+        persistence=score_of(carried),
         climatology=score_of(without),
         unit=unit,
         rmse_ratio=plan.rmse / everything.rmse,
         value_kept=value_kept(without.rmse, plan.rmse, everything.rmse),
     )
     warnings = _warnings(metrics, oscillation, windows.split)
-    return Evidence(mask, metrics, everything, plan, whole, shipped, tuple(warnings))
+    return Evidence(
+        mask, metrics, everything, plan, carried, without, whole, shipped, tuple(warnings)
+    )
 
 
 def _linear_errors(windows: Windows, shipped: Shipped) -> Errors | None:

@@ -1,13 +1,14 @@
-"""`compare.png`: the cost of switching sensors off, by every method, as each judge sees it."""
+"""The comparison: the cost of switching sensors off, by every method, as each judge sees it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sensorplan.comparison import Comparison, MethodRow, best_methods
-from sensorplan.exports.style import COLOURS, GREY, add_title, new_figure, to_png
+from sensorplan.exports.style import COLOURS, GREY, add_title, new_figure
 from sensorplan.plan import stem_of
 
 STRONG = 6  # lines in colour and in the legend; the others are thin and grey
@@ -23,7 +24,7 @@ class _Look:
     style: str
 
 
-def comparison_png(comparison: Comparison) -> bytes:
+def comparison_figure(comparison: Comparison) -> Figure:
     """RMSE ratio against the share of regions switched off: a panel a judge, a line a method.
 
     Bands are the 95 % interval of DynST and of the best other method of the panel, and one standard
@@ -31,9 +32,6 @@ def comparison_png(comparison: Comparison) -> bytes:
 
     Args:
         comparison: What was compared.
-
-    Returns:
-        A PNG.
     """
     judges = comparison.judges
     figure = new_figure(max(8, 6.6 * len(judges)), 5.8)
@@ -69,7 +67,7 @@ def comparison_png(comparison: Comparison) -> bytes:
         f"{stem_of(comparison.data.path)}; {_count(len(comparison.folds), 'fold')}, "
         f"{_count(len(comparison.seeds), 'seed')}, {comparison.test_windows:,} test windows",
     )
-    return to_png(figure)
+    return figure
 
 
 def _bands(looks: dict[str, _Look]) -> str:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from sensorplan.comparison import COMPARISON_FILE, Comparison, LeadRow, MethodRow, SensorRow
-from sensorplan.exports.comparison_figure import comparison_png
+from sensorplan.exports.comparison_figure import comparison_figure
 from sensorplan.exports.files import write_folder
 from sensorplan.exports.folder import check_target
+from sensorplan.exports.style import names_of, render
+from sensorplan.recipe import FigureFormat
 
 
 def write_comparison(
@@ -16,6 +18,7 @@ def write_comparison(
     comparison: Comparison,
     by_lead: Sequence[LeadRow],
     by_sensor: Sequence[SensorRow],
+    figure_format: FigureFormat,
     overwrite: bool,
 ) -> None:
     """Write the comparison folder: all of it or nothing.
@@ -25,6 +28,7 @@ def write_comparison(
         comparison: What was compared.
         by_lead: Rows of `by_lead.csv`.
         by_sensor: Rows of `by_sensor.csv`.
+        figure_format: Of the figure.
         overwrite: Replace an older comparison folder, but keep what the user added to it.
 
     Raises:
@@ -41,8 +45,9 @@ def write_comparison(
             "compare.csv": _csv(rows),
             "by_lead.csv": _csv(pd.DataFrame(by_lead, columns=list(LeadRow._fields))),
             "by_sensor.csv": _csv(pd.DataFrame(by_sensor, columns=list(SensorRow._fields))),
-            "compare.png": comparison_png(comparison),
+            f"compare.{figure_format}": render(comparison_figure(comparison), figure_format),
         },
+        names_of("compare"),
     )
 
 

@@ -1,10 +1,11 @@
-"""`curve.png`: what switching sensors off costs the forecast."""
+"""The curve: what switching sensors off costs the forecast."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sensorplan.curve import CurvePoint, CurveRecord
 from sensorplan.exports.style import (
@@ -14,7 +15,6 @@ from sensorplan.exports.style import (
     add_title,
     dataset_stem,
     new_figure,
-    to_png,
 )
 from sensorplan.plan import Plan, Score
 
@@ -43,15 +43,12 @@ class _Line:
     banded: bool = True
 
 
-def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
+def curve_figure(curve: Sequence[CurvePoint], plan: Plan) -> Figure:
     """RMSE against the share of regions switched off, beside what is to be had without a plan.
 
     Args:
         curve: Points of one method or several; the band is the 95 % interval of the RMSE ratio.
         plan: The plan, marked with a star, and its reference forecasts.
-
-    Returns:
-        A PNG.
     """
     methods = sorted(
         {point.method for point in curve}, key=lambda name: (name != plan.method, name)
@@ -75,15 +72,12 @@ def curve_png(curve: Sequence[CurvePoint], plan: Plan) -> bytes:
     return _draw(lines, mark, scores, metrics.unit, subtitle)
 
 
-def methods_png(curve: Sequence[CurvePoint], record: CurveRecord) -> bytes:
+def methods_figure(curve: Sequence[CurvePoint], record: CurveRecord) -> Figure:
     """The learned plans beside random ones, the best baseline and the limit, with the knee.
 
     Args:
         curve: Points of all methods.
         record: The knee, the best baseline, and the reference forecasts.
-
-    Returns:
-        A PNG.
     """
     best, number = record.best_baseline, record.random_plans
     drawn = [
@@ -126,8 +120,8 @@ def _draw(
     scores: Mapping[str, Score],
     unit: str,
     subtitle: str,
-) -> bytes:
-    """The figure as a PNG; the first of the scores is the reference of every ratio."""
+) -> Figure:
+    """The figure; the first of the scores is the reference of every ratio."""
     reference = next(iter(scores.values())).rmse
     figure = new_figure(8, 5)
     axes = figure.add_subplot()
@@ -142,7 +136,7 @@ def _draw(
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     add_title(axes, _TITLE, subtitle)
-    return to_png(figure)
+    return figure
 
 
 def _of_method(curve: Sequence[CurvePoint], method: str) -> list[CurvePoint]:

@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,15 +64,19 @@ def new_file(target: Path) -> Iterator[Path]:
             new.replace(target.resolve())
 
 
-def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(
+    target: Path, files: Mapping[str, bytes], replaced: Collection[str] = frozenset()
+) -> None:
     """Write a folder under a temporary name, then put it in the place of `target`.
 
     An existing folder gives way only when the new one is complete. What it holds under names that
-    are not in `files` is copied to the new one: nothing that the user put there is lost.
+    are neither in `files` nor `replaced` is copied to the new one: nothing that the user put there
+    is lost.
 
     Args:
         target: The folder.
         files: Name and content of each file.
+        replaced: Further names, which an older folder of the kind may hold.
 
     Raises:
         OutputError: The system refused to write; `target` is as it was.
@@ -82,7 +86,7 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             (new / name).write_bytes(content)
         if target.exists():
-            _copy_others(target, new)
+            _copy_others(target, new, replaced)
             _swap(new, target.resolve())
         else:
             new.rename(target)
@@ -110,10 +114,10 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _copy_others(source: Path, new: Path) -> None:
-    """Copy what `source` holds and `new` does not."""
+def _copy_others(source: Path, new: Path, replaced: Collection[str]) -> None:
+    """Copy what `source` holds and `new` does not, but for what is replaced."""
     for entry in source.iterdir():
-        if (new / entry.name).exists():
+        if (new / entry.name).exists() or entry.name in replaced:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.copytree(entry, new / entry.name, symlinks=True)

@@ -5,14 +5,18 @@ from pathlib import Path
 
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import OutputError
-from sensorplan.exports.curve_figure import curve_png
+from sensorplan.exports.figures import FIGURES, draw_plan
 from sensorplan.exports.files import check_parent, write_folder
 from sensorplan.exports.geojson import geojson
-from sensorplan.exports.map_figure import map_png
+from sensorplan.exports.mask_history import HISTORY_FILE, mask_history_csv
 from sensorplan.exports.reasons import resilience_csv
+from sensorplan.exports.records import records_csv
+from sensorplan.exports.style import names_of
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
-from sensorplan.plan import PLAN_FILE, Plan, Ranking
+from sensorplan.masking import MaskRound
+from sensorplan.plan import PLAN_FILE, LeadError, Plan, Ranking
 from sensorplan.reasons import RESILIENCE_FILE, Reasons
+from sensorplan.recipe import FigureFormat
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData
 
@@ -53,6 +57,9 @@ def write_plan(
     regions: Regions,
     data: SensorData,
     curve: Sequence[CurvePoint],
+    leads: Sequence[LeadError],
+    rounds: Sequence[MaskRound],
+    figure_format: FigureFormat,
     extra_files: Mapping[str, bytes],
     overwrite: bool,
 ) -> list[str]:
@@ -67,6 +74,9 @@ def write_plan(
         regions: The regions.
         data: The history they come from.
         curve: Points of accuracy against sparsity; may be empty.
+        leads: Errors at each lead.
+        rounds: How the mask came about; none of a baseline.
+        figure_format: Of the figures.
         extra_files: Name and content of further files, such as ``forecaster.safetensors``.
         overwrite: Replace an older plan folder, but keep what the user added to it.
 
@@ -83,10 +93,12 @@ def write_plan(
         PLAN_FILE: plan.to_json(),
         "deployment.geojson": geojson(frame),
         "curve.csv": curve_csv(curve),
-        "curve.png": curve_png(curve, plan),
-        "map.png": map_png(frame, plan),
+        "error_by_lead.csv": records_csv(leads, LeadError),
         RESILIENCE_FILE: resilience_csv(reasons, plan),
+        **draw_plan(frame, plan, ranking, curve, leads, rounds, figure_format),
     }
+    if rounds:
+        files[HISTORY_FILE] = mask_history_csv(rounds, regions.names)
     assert files.keys().isdisjoint(extra_files)
-    write_folder(folder, {**files, **extra_files})
+    write_folder(folder, {**files, **extra_files}, names_of(*FIGURES) | {HISTORY_FILE})
     return map_warnings(frame)

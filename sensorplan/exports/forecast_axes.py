@@ -7,13 +7,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from sensorplan.reading.leads import UNITS
 from sensorplan.reading.stamps import SECOND, Stamps
 from sensorplan.reading.time_axis import months_of
 from sensorplan.sensors import Floats, Geometry, Ints, TimeAxis
 
 LATITUDE = {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}
 LONGITUDE = {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}
-UNITS = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 SAME = 1e-6  # degrees or units of the file, within which cells of a row lie on one line
 
 

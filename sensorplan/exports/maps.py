@@ -19,8 +19,8 @@ from sensorplan.exports.geojson import geojson
 from sensorplan.exports.geopackage import geopackage
 from sensorplan.exports.kml import kml
 from sensorplan.exports.links import link_lines, link_warnings
-from sensorplan.exports.map_figure import map_png
-from sensorplan.exports.style import dataset_stem
+from sensorplan.exports.map_figure import map_figure
+from sensorplan.exports.style import dataset_stem, render
 from sensorplan.exports.tables import (
     COORDINATES,
     PROPERTIES,
@@ -30,7 +30,7 @@ from sensorplan.exports.tables import (
 )
 from sensorplan.plan import Plan, budget_at
 
-MapFormat = Literal["geojson", "gpkg", "kml", "csv", "png"]
+MapFormat = Literal["geojson", "gpkg", "kml", "csv", "png", "svg", "pdf"]
 
 _ON_EARTH: Collection[MapFormat] = ("geojson", "kml")
 """Formats that hold latitude and longitude only."""
@@ -49,7 +49,8 @@ def export_map(
         plan_folder: The folder that `write_plan` wrote.
         target: The file; None: stdout.
         format: ``geojson`` (RFC 7946), ``gpkg`` or ``kml`` (both with the lines to substitutes),
-            ``csv`` (for spreadsheets; polygons as well-known text) or ``png``.
+            ``csv`` (for spreadsheets; polygons as well-known text), or a picture as ``png``,
+            ``svg`` or ``pdf``.
         sparsity: Cut the ranking here, in [0, 1), instead of where the plan does.
         overwrite: Replace an older file.
 
@@ -77,7 +78,7 @@ def export_map(
         sys.stdout.buffer.flush()
     else:
         write_file(target, content, overwrite)
-    warnings = [] if format in ("csv", "png") else position_warnings(frame)
+    warnings = [] if format in ("csv", "png", "svg", "pdf") else position_warnings(frame)
     return warnings + (link_warnings(frame) if format in ("gpkg", "kml") else [])
 
 
@@ -168,7 +169,7 @@ def _render(frame: gpd.GeoDataFrame, plan: Plan, format: MapFormat) -> bytes:
         )
     if format == "csv":
         return _csv(frame)
-    return map_png(frame, plan)
+    return render(map_figure(frame, plan), format)
 
 
 def _csv(frame: gpd.GeoDataFrame) -> bytes:

@@ -14,6 +14,7 @@ Shapes = NDArray[np.object_]
 
 DECIMALS = 7  # of a degree: 1 cm
 ROUNDING = 1e-6  # degrees
+OCEAN = 90.0  # degrees
 
 _WORLD = shapely.box(-180, -90, 180, 90)
 
@@ -68,11 +69,16 @@ def narrowest_box(shapes: Shapes) -> list[float]:
 
 
 def rejoined(parts: Shapes) -> Shapes:
-    """The shapes of a network across the dateline side by side, with longitudes beyond 180."""
-    west = shapely.bounds(parts)[:, 0]
+    """The shapes of a network across the dateline side by side, with longitudes beyond 180.
+
+    That is one whose widest gap lies elsewhere, if it is as wide as an ocean.
+    """
+    west, _, east, _ = shapely.bounds(parts).T
     ordered = np.sort(west)
-    gaps = np.diff(ordered)
-    if not len(gaps) or gaps.max() <= 180:
+    reached = np.maximum.accumulate(east[np.argsort(west)])
+    gaps = ordered[1:] - reached[:-1]
+    over_dateline = ordered[0] + 360 - reached[-1]
+    if not len(gaps) or gaps.max() <= max(OCEAN, over_dateline):
         return parts
     joined = parts.copy()
     torn = west <= ordered[gaps.argmax()]

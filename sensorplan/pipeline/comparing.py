@@ -109,7 +109,14 @@ def compare(
         workers=workers,
         progress=progress,
     )
-    write_comparison(folder, compared.comparison, compared.by_lead, compared.by_sensor, overwrite)
+    write_comparison(
+        folder,
+        compared.comparison,
+        compared.by_lead,
+        compared.by_sensor,
+        recipe.run.figure_format,
+        overwrite,
+    )
     return ComparisonResult(compared.comparison, folder)
 
 

@@ -136,7 +136,13 @@ def draw_curve(
         update={"warnings": (*record.warnings, *notes), "timings": dict(stage.seconds)}
     )
     with stage("write", 1):
-        write_curve(folder, record=record, curve=points, overwrite=overwrite)
+        write_curve(
+            folder,
+            record=record,
+            curve=points,
+            figure_format=recipe.run.figure_format,
+            overwrite=overwrite,
+        )
     return CurveResult(record, folder, points)
 
 

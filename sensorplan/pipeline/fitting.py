@@ -13,6 +13,7 @@ from sensorplan.evaluation import (
     Evidence,
     accuracy_curve,
     condition_rows,
+    lead_errors,
     weakest_condition,
 )
 from sensorplan.evaluation.curve import SPARSITIES
@@ -142,6 +143,9 @@ def fit(
             regions=regions,
             data=data,
             curve=curve,
+            leads=lead_errors(evidence, conditions, data.time),
+            rounds=trained.rounds,
+            figure_format=recipe.run.figure_format,
             extra_files={
                 FORECASTER_FILE: save_forecaster(
                     recipe, data, regions, windows, evidence, intervals

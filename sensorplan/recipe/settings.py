@@ -203,11 +203,15 @@ class TrainingSettings(Section):
     learning_rate: Annotated[float, Field(gt=0)] | None = None
 
 
+FigureFormat = Literal["png", "svg", "pdf"]
+
+
 class RunSettings(Section):
-    """Seed and device."""
+    """Seed, device, and the format of the figures."""
 
     seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    figure_format: FigureFormat = "png"
 
 
 class Recipe(Section):

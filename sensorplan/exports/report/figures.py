@@ -5,7 +5,6 @@ Colours are those of the page: its script sets them by the names given here, for
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import geopandas as gpd
@@ -24,6 +23,7 @@ from bokeh.models.renderers import DataRenderer
 from bokeh.plotting import figure
 
 from sensorplan.curve import CurvePoint
+from sensorplan.exports.land import LEAST_EXTENT, land_parts
 from sensorplan.exports.report.columns import Column
 from sensorplan.exports.sphere import Shapes, rejoined, squeeze
 from sensorplan.exports.tables import is_planar
@@ -31,7 +31,6 @@ from sensorplan.plan import Plan
 from sensorplan.sensors import Ints
 
 TICKS = 4  # along the map: as many labels as a phone is wide enough for
-LEAST_EXTENT = 2.0  # degrees; below, the outline of land is too coarse to be of use
 DECIMALS = 5  # of degrees
 TOOLTIP = """<div style="max-width:15rem">
 <b>@{column:sensor}</b><br>rank @{column:rank}, $name<br>@why</div>"""
@@ -178,8 +177,7 @@ def _add_chosen(plot: figure, size: float) -> None:
 
 def _land(beyond: bool) -> list[ColumnDataSource]:
     """Natural Earth's land; a second time east of 180 degrees where the map goes beyond."""
-    text = files("sensorplan.exports.report").joinpath("land.json").read_text(encoding="utf-8")
-    parts = shapely.get_parts(shapely.from_geojson(text))
+    parts = land_parts()
     sources = []
     for turn in (0, 360) if beyond else (0,):
         turned = shapely.transform(parts, lambda xy, turn=turn: xy + np.array([turn, 0]))

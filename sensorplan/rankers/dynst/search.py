@@ -48,6 +48,7 @@ class MaskTraining:
         candidates: Of the trained mask (`OWN`) and of each challenger, the logarithm of its loss
             over that of all regions, as the jury sees it; the lowest was refined into `mask`.
         loss: The same of `mask`.
+        rounds: How the mask came about; none of a baseline.
     """
 
     mask: Bools
@@ -55,6 +56,7 @@ class MaskTraining:
     oscillation: float
     candidates: dict[str, float] = field(default_factory=dict)
     loss: float | None = None
+    rounds: tuple[masking.MaskRound, ...] = ()
 
 
 def rank_by_dynst(
@@ -86,6 +88,7 @@ def rank_by_dynst(
     kept = _size(trainer, rules, mask, probed)
     sizes = masking.budgets(int(mask.sum()), kept, settings.rounds) + [kept] * settings.refinements
     settled: list[Bools] = []  # masks since the last pruning
+    rounds, swapped = [masking.MaskRound("start", mask, 0)], 0
 
     def masks(batch: int) -> Tensor:
         """Half of the batch sees the mask as it is, half random masks of all sizes."""
@@ -94,7 +97,8 @@ def rank_by_dynst(
         return drawn
 
     def update(step: int) -> None:
-        nonlocal mask
+        nonlocal mask, swapped
+        previous = mask
         size = sizes[(step - 1) // settings.round_steps]
         last = step >= settings.rounds * settings.round_steps
         due = size < mask.sum() and not (last and rules.allow(mask))
@@ -105,6 +109,11 @@ def rank_by_dynst(
             mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed, rules, last)
         if step % settings.update_every == 0 and (last or mask.sum() == kept):
             settled.append(mask)
+        swapped += masking.regrown(previous, mask)
+        if step % settings.round_steps == 0:
+            pruned = step <= settings.rounds * settings.round_steps
+            rounds.append(masking.MaskRound("prune" if pruned else "refine", mask, swapped))
+            swapped = 0
         if each_step:
             each_step(step)
 
@@ -140,7 +149,8 @@ def rank_by_dynst(
         candidates[name] = jury.loss(proposal)
         told(practised + CHOOSING * place // len(proposed))
     best = best_of(candidates)
-    mask, loss = jury.refine(proposed[best], probed, rules)
+    taken = proposed[best]
+    mask, loss = jury.refine(taken, probed, rules)
     told(practised + CHOOSING + REFINING)
     trainer.restore(trained)
     oscillation = masking.oscillation(settled) if best == OWN else 0.0
@@ -154,7 +164,12 @@ def rank_by_dynst(
     )
     ranking = Ranking(order, importance_along(trainer, order))
     full = mask if rules.budget is None else ranking.keep(rules.budget)
-    return MaskTraining(full, ranking, oscillation, candidates, loss)
+    last = rounds[-1].mask
+    rounds += [
+        masking.MaskRound("jury", taken, masking.regrown(last, taken)),
+        masking.MaskRound("plan", full, masking.regrown(taken, full)),
+    ]
+    return MaskTraining(full, ranking, oscillation, candidates, loss, tuple(rounds))
 
 
 def search_parts(settings: MaskSettings) -> int:
