@@ -23,6 +23,26 @@ class Score(Record):
     mae: float
 
 
+class RandomPlans(Score):
+    """Random thinning to the plan's size, judged by one forecaster that was fitted to no plan.
+
+    Attributes:
+        rmse: Mean over the random plans.
+        mae: The same.
+        rmse_ratio: Mean RMSE / RMSE from all sensors.
+        best: The lowest of these ratios.
+        worst: The highest.
+        plans: How many random plans.
+        plan_ratio: That ratio of the plan itself, by the same forecaster.
+    """
+
+    rmse_ratio: float
+    best: float
+    worst: float
+    plans: int
+    plan_ratio: float
+
+
 class Metrics(Record):
     """The evidence of a plan, on later time that neither training nor selection has seen.
 
@@ -32,6 +52,8 @@ class Metrics(Record):
         linear: The same from ridge regression on the kept ones; None where it cannot be had.
         persistence: The last value of each sensor, carried on.
         climatology: The calendar alone, no sensor.
+        random: Random plans of the same size; None for a random plan, or where the constraints
+            allow none that could be found.
         unit: Of every RMSE and MAE: the variable's own, or ``standard deviations`` where several
             variables are scored together.
         rmse_ratio: RMSE of the plan / RMSE from all sensors.
@@ -44,6 +66,7 @@ class Metrics(Record):
     linear: Score | None = None
     persistence: Score
     climatology: Score
+    random: RandomPlans | None = None
     unit: str
     rmse_ratio: float
     value_kept: float | None

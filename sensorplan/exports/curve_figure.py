@@ -16,7 +16,7 @@ from sensorplan.exports.style import (
     dataset_stem,
     new_figure,
 )
-from sensorplan.plan import Plan, Score
+from sensorplan.plan import Plan, RandomPlans, Score
 
 _MARKERS = "osD^vP"
 _TITLE = "What switching sensors off costs the forecast"
@@ -62,6 +62,8 @@ def curve_figure(curve: Sequence[CurvePoint], plan: Plan) -> Figure:
     def mark(axes: Axes) -> None:
         label = f"this plan: {plan.budget:,} kept, {metrics.rmse_ratio:.3f} × all"
         _star(axes, 100 * plan.sparsity, metrics.plan.rmse, label)
+        if metrics.random is not None:
+            _draw_random(axes, 100 * plan.sparsity, metrics.random, metrics.all_sensors.rmse)
 
     scores = {
         "all sensors": metrics.all_sensors,
@@ -154,6 +156,23 @@ def _star(axes: Axes, percent: float, rmse: float, label: str) -> None:
         markeredgecolor="black",
         zorder=5,
         label=label,
+    )
+
+
+def _draw_random(axes: Axes, percent: float, random: RandomPlans, reference: float) -> None:
+    """The mean of random plans, from the best to the worst of them."""
+    middle, best, worst = (
+        ratio * reference for ratio in (random.rmse_ratio, random.best, random.worst)
+    )
+    axes.errorbar(
+        percent,
+        middle,
+        [[middle - best], [worst - middle]],
+        fmt="D",
+        ms=5,
+        capsize=4,
+        color=COLOURS[2],
+        label=f"{random.plans} random plans, best to worst",
     )
 
 

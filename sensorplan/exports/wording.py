@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensorplan.plan import Metrics, Plan, Score
+from sensorplan.plan import Metrics, Plan, RandomPlans, Score
 from sensorplan.reasons import Failure
 
 
@@ -48,13 +48,19 @@ def verdict(plan: Plan) -> str:
     metrics = plan.metrics
     unit = metrics.unit
     error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
-    change = 100 * (metrics.rmse_ratio - 1)
-    side = "above" if change >= 0 else "below"
+    lost = 100 * (metrics.rmse_ratio - 1)
+    side = "above" if lost >= 0 else "below"
     return (
         f"{size_of(plan)}: "
-        f"forecast error {error}, {abs(change):.1f} % {side} all sensors; "
+        f"forecast error {error}, {abs(lost):.1f} % {side} all sensors{random_words(metrics)}; "
         f"{value_kept_words(metrics.value_kept)}."
     )
+
+
+def random_words(metrics: Metrics) -> str:
+    """What random thinning would cost, such as `` (random thinning: +4.4 %)``."""
+    random = metrics.random
+    return "" if random is None else f" (random thinning: {change(random.rmse_ratio)} %)"
 
 
 def scores_of(metrics: Metrics) -> list[tuple[str, Score, float]]:
@@ -63,15 +69,19 @@ def scores_of(metrics: Metrics) -> list[tuple[str, Score, float]]:
         "all sensors": metrics.all_sensors,
         "this plan": metrics.plan,
         "this plan, linear": metrics.linear,
+        "random plans, mean": metrics.random,
         "persistence": metrics.persistence,
         "calendar alone": metrics.climatology,
     }
+    return [(name, score, _ratio(score, metrics)) for name, score in rows.items() if score]
+
+
+def _ratio(score: Score, metrics: Metrics) -> float:
+    """RMSE / RMSE from all sensors, by the forecaster of the score."""
+    if isinstance(score, RandomPlans):
+        return score.rmse_ratio
     whole = metrics.all_sensors.rmse
-    return [
-        (name, score, score.rmse / whole if whole else float("nan"))
-        for name, score in rows.items()
-        if score is not None
-    ]
+    return score.rmse / whole if whole else float("nan")
 
 
 def phase_cells(plan: Plan) -> list[tuple[str, ...]]:

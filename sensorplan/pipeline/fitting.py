@@ -22,6 +22,7 @@ from sensorplan.exports.records import records_csv
 from sensorplan.exports.window_errors import ERRORS_FILE, window_errors_csv
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
+from sensorplan.pipeline.chance import random_plans
 from sensorplan.pipeline.phasing import phases_of
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
 from sensorplan.pipeline.preparing import default_folder, with_window
@@ -105,6 +106,7 @@ def fit(
     with stage("curve", len(SPARSITIES)) as done:
         everything = everything_errors(trainer)
         curve = accuracy_curve(trainer, trained.ranking, recipe.mask.method, everything, done)
+    chance = random_plans(prepared, recipe, trained.mask, everything, stage)
     phases = recipe.mask.phases
     steps = phases_of(prepared, trained, phases, everything, stage) if phases else ()
     reasons = give_reasons(prepared, evidence, recipe.run.seed, stage)
@@ -122,6 +124,7 @@ def fit(
         )
     written = _resolved(recipe, windows, prepared.rules.budget)
     found = {
+        "metrics": evidence.metrics.model_copy(update={"random": chance}),
         "stability": stability,
         "interval_coverage": coverage_by_level(coverage),
         "constraints": verify_plan(prepared, trained.mask),

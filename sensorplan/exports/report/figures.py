@@ -27,7 +27,7 @@ from sensorplan.exports.land import LEAST_EXTENT, land_parts
 from sensorplan.exports.report.columns import Column
 from sensorplan.exports.sphere import Shapes, rejoined, squeeze
 from sensorplan.exports.tables import is_planar
-from sensorplan.plan import Plan
+from sensorplan.plan import Plan, RandomPlans
 from sensorplan.sensors import Ints
 
 TICKS = 4  # along the map: as many labels as a phone is wide enough for
@@ -146,10 +146,24 @@ def curve_figure(curve: Sequence[CurvePoint], plan: Plan) -> figure | None:
     dots = plot.scatter("kept", "loss", source=source, size=7, name="line")
     own = ColumnDataSource({"x": [plan.budget], "y": [100 * (plan.metrics.rmse_ratio - 1)]})
     plot.scatter("x", "y", source=own, marker="star", size=20, name="plan")
+    if plan.metrics.random is not None:
+        _add_random(plot, plan.budget, plan.metrics.random)
     _add_chosen(plot, 16)
     shown = [("kept", "@kept"), ("error", "@loss{+0.0} % (@low{+0.0} to @high{+0.0} %)")]
     plot.add_tools(HoverTool(renderers=[dots], tooltips=shown))
     return plot
+
+
+def _add_random(plot: figure, kept: int, random: RandomPlans) -> None:
+    """The mean of random plans, from the best to the worst of them."""
+    loss, best, worst = (
+        100 * (ratio - 1) for ratio in (random.rmse_ratio, random.best, random.worst)
+    )
+    source = ColumnDataSource(
+        {"kept": [float(kept)], "loss": [loss], "low": [best], "high": [worst]}
+    )
+    plot.segment("kept", "low", "kept", "high", source=source, line_width=2, name="random")
+    plot.scatter("kept", "loss", source=source, marker="diamond", size=12, name="random")
 
 
 def _add_regions(

@@ -227,6 +227,7 @@
       line: { line_color: colour("accent"), fill_color: colour("accent") },
       band: { fill_color: colour("accent") },
       plan: { fill_color: colour("yellow"), line_color: colour("ink") },
+      random: { fill_color: colour("soft"), line_color: colour("soft") },
     };
     for (const figure of drawings) {
       figure.setv({ background_fill_color: colour("sea"), border_fill_color: colour("paper"), border_line_color: colour("paper"), outline_line_color: colour("line") });
@@ -241,7 +242,7 @@
         const wanted = { ...glyphs[one.name] };
         if (one.glyph.type === "Scatter" && one.name === "kept") wanted.line_color = colour("ink");
         if (one.glyph.type === "Scatter" && one.name === "dropped") wanted.line_color = colour("rim");
-        if (one.glyph.type === "Line") delete wanted.fill_color;
+        if (["Line", "Segment"].includes(one.glyph.type)) delete wanted.fill_color;
         one.glyph.setv(wanted);
       }
     }

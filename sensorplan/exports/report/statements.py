@@ -12,6 +12,7 @@ from sensorplan.exports.wording import (
     forecaster_words,
     number,
     phase_cells,
+    random_words,
     resilience_words,
     scores_of,
     size_of,
@@ -46,9 +47,10 @@ def verdict(plan: Plan, conditions: Sequence[ConditionRow]) -> str:
     lost = f"{abs(100 * (ratio - 1)):.1f} %"
     whole = [row for row in conditions if row.condition == WHOLE and math.isfinite(row.ci_low)]
     interval = f" ({_interval(whole[0].ci_low, whole[0].ci_high)})" if whole else ""
+    beside = f"{interval}{random_words(plan.metrics)}"
     return (
         f"{size_of(plan)}: the error of forecasts of all {plan.data.regions} is {lost} {side} that "
-        f"of the full network{interval}; {value_kept_words(plan.metrics.value_kept)}."
+        f"of the full network{beside}; {value_kept_words(plan.metrics.value_kept)}."
     )
 
 
