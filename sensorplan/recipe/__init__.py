@@ -1,7 +1,7 @@
 """Every setting of a run, and the strict TOML recipe that holds them."""
 
 from sensorplan.recipe.assigning import assign, parse_setting
-from sensorplan.recipe.files import dump_recipe, load_recipe, override
+from sensorplan.recipe.files import dump_recipe, load_recipe, move_paths, override
 from sensorplan.recipe.keywords import (
     ConstraintKeywords,
     CurveKeywords,
@@ -45,6 +45,7 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "load_variants",
+    "move_paths",
     "override",
     "parse_setting",
     "with_keywords",
