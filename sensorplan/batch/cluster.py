@@ -14,7 +14,7 @@ from sensorplan.errors import RecipeError
 
 HERE = "127.0.0.1"
 CONNECT_WITHIN = 10  # seconds
-KILL_WITHIN = 0.5  # seconds
+END_WITHIN = 0.5  # seconds
 GPU = "GPU"  # a resource, of which each plan takes one
 
 
@@ -58,12 +58,12 @@ def local_cluster(workers: int, threads: int, gpus: int) -> Iterator[Client]:
         try:
             yield client
         except BaseException:  # Ctrl-C: what the workers are at is not waited for
-            cluster.sync(_kill_workers, cluster)
+            cluster.sync(_end_workers, cluster)
             raise
 
 
-async def _kill_workers(cluster: SpecCluster) -> None:
-    await asyncio.gather(*(nanny.kill(timeout=KILL_WITHIN) for nanny in cluster.workers.values()))
+async def _end_workers(cluster: SpecCluster) -> None:
+    await asyncio.gather(*(nanny.close(timeout=END_WITHIN) for nanny in cluster.workers.values()))
 
 
 def worker_spec(number: int, threads: int, gpus: int) -> dict[str, Any]:
