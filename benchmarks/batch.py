@@ -1,9 +1,9 @@
 """Does a batch lose nothing when a worker is killed, and what do more workers bring?
 
 Twelve plans of few training steps (both sample data sets, three sparsities, two seeds) are made by
-`sensorplan batch` on a `dask scheduler` with two `dask worker` processes on this machine. Once a few
-are done, one of the workers is killed (SIGKILL) in the middle of a plan. Then every plan is made alone
-by `sensorplan fit`, and both are compared: the ranking byte for byte, and all metrics.
+`sensorplan batch` on a `dask scheduler` with two `dask worker` processes on this machine. Once a
+few are done, one of the workers is killed (SIGKILL) in the middle of a plan. Then every plan is
+made alone by `sensorplan fit`, and both are compared: the ranking byte for byte, and all metrics.
 
 With --speed-up the same plans are also made with --workers 1 and with --workers 2, one after the
 other, on an otherwise idle machine; both share the same cores.

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import psutil
@@ -224,6 +225,29 @@ def test_ctrl_c_ends_the_workers_and_leaves_a_true_manifest(place, tmp_path):
     assert read_summary(tmp_path / "o")["state"].tolist() == states
     left = [p for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE]
     assert process.pid not in {os.getsid(p.pid) for p in left}
+
+
+def test_an_interrupt_takes_plans_back_from_a_cluster_that_goes_on(client, place, tmp_path):
+    file = write_recipe(place, name="long.toml", training={"steps": 10**6})
+
+    def interrupt(status):
+        if status.stage == "train forecaster":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        run_batch([file], scheduler=client.scheduler.address, out=tmp_path, watch=interrupt)
+    assert [plan.state for plan in Manifest.load(tmp_path).plans] == ["interrupted"]
+    patience = time.monotonic() + 60
+    while busy := [n for n in client.run(executing).values() if n]:
+        assert time.monotonic() < patience, busy
+        time.sleep(0.2)
+
+
+def executing(dask_worker):
+    """How many tasks a worker is at, those that nobody waits for included."""
+    return len(dask_worker.state.executing) + sum(
+        task.state == "cancelled" for task in dask_worker.state.tasks.values()
+    )
 
 
 def test_a_bug_is_the_outcome_of_its_plan(monkeypatch, tmp_path):
