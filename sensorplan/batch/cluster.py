@@ -15,6 +15,7 @@ from sensorplan.errors import RecipeError
 HERE = "127.0.0.1"
 CONNECT_WITHIN = 10  # seconds
 END_WITHIN = 0.5  # seconds
+SCHEDULER = {"host": HERE, "dashboard": False, "dashboard_address": f"{HERE}:0"}  # any free port
 GPU = "GPU"  # a resource, of which each plan takes one
 
 
@@ -49,7 +50,7 @@ def local_cluster(workers: int, threads: int, gpus: int) -> Iterator[Client]:
         dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),  # leaves our own alone
         SpecCluster(
             workers={number: worker_spec(number, threads, gpus) for number in range(workers)},
-            scheduler={"cls": Scheduler, "options": {"host": HERE, "dashboard": False}},
+            scheduler={"cls": Scheduler, "options": SCHEDULER},
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
