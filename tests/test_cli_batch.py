@@ -81,7 +81,7 @@ def test_the_table_of_a_batch(batch):
     assert max(map(len, lines)) <= 80
     row = next(line.split() for line in lines if line.startswith("heat_s0.6_seed1"))
     assert row[1:] == ["28", "of", "70", "1.041", "87", "%", "3", "min"]
-    assert lines[-1] == "Plans: data[/x].batch (manifest.json, summary.csv)"
+    assert lines[-2:] == ["Plans: data[/x].batch", "       manifest.json, summary.csv"]
     assert result.stderr.splitlines() == ["a[/x]: running", "a[/x]: done in 5 s (1 of 1)"]
 
 
@@ -138,6 +138,7 @@ def test_the_live_table(monkeypatch, quiet):
     stderr = Terminal()
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
     with BatchReport(quiet) as report, contextlib.suppress(ZeroDivisionError):
         for number in range(MOST_ROWS + 3):
             report(Status(f"plan{number}", "queued"))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from sensorplan.cli.screen import table_of, whole
+from sensorplan.cli.screen import RULE, files_of, prose, table_of
 from sensorplan.cli.streams import to_stderr
 
 if TYPE_CHECKING:
-    from sensorplan.batch import BatchResult, State, Status
+    from sensorplan.batch import BatchResult, PlanEntry, State, Status
 
 MOST_ROWS = 20  # of the live table
 ORDER: tuple["State", ...] = ("running", "failed", "queued", "done")
@@ -34,8 +35,9 @@ class BatchReport:
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
             console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-            self._live = Live(console=console, get_renderable=self._table, transient=True)
-            self._live.start()
+            if not console.is_dumb_terminal:
+                self._live = Live(console=console, get_renderable=self._table, transient=True)
+                self._live.start()
         return self
 
     def __exit__(
@@ -89,9 +91,9 @@ class BatchReport:
         left = self.time_left()
         said = ", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])
         title = said + (f"; about {_duration(left)} left" if left else "")
-        table = table_of("plan", "state", "stage", "done", "time")
-        for column in table.columns[1:3]:
-            column.justify = "left"
+        table = Table(box=RULE, show_edge=False, pad_edge=False)
+        for column in ("plan", "state", "stage", "done", "time"):
+            table.add_column(column, no_wrap=True)
         for plan in plans[:MOST_ROWS]:
             share = f"{100 * plan.done / plan.total:.0f} %" if plan.total > 1 else ""
             seconds = plan.seconds
@@ -121,30 +123,39 @@ def batch_json(result: "BatchResult") -> str:
 
 
 def batch_lines(result: "BatchResult") -> RenderableType:
-    """How many plans there are, a table of them, what went wrong, and where the files lie."""
+    """How many plans there are, what went wrong, a table of them, and where the files lie."""
     made = len(result.plans) - len(result.skipped) - len(result.failed)
     said = [f"{made} made"]
     said += [f"{len(result.skipped)} there already"] if result.skipped else []
     said += [f"{len(result.failed)} failed"] if result.failed else []
     number = len(result.plans)
     parts: list[RenderableType] = [
-        Text(f"{number} {'plan' if number == 1 else 'plans'}: {', '.join(said)}."),
+        prose(f"{number} {'plan' if number == 1 else 'plans'}: {', '.join(said)}."),
+        *(prose(f"{plan.name}: {plan.error}") for plan in result.failed),
         "",
+        table_of(
+            ("plan", "kept", "RMSE / all sensors", "value kept", "time"),
+            [_row(plan) for plan in result.plans],
+        ),
+        "",
+        *files_of("Plans", result.folder, "manifest.json, summary.csv"),
     ]
-    table = table_of("plan", "kept", "RMSE / all sensors", "value kept", "time")
-    for plan in result.plans:
-        metrics = plan.metrics
-        if metrics is None:
-            table.add_row(Text(plan.name), plan.state)
-            continue
-        value = "none" if metrics.value_kept is None else f"{100 * metrics.value_kept:.0f} %"
-        seconds = "" if plan.seconds is None else _duration(plan.seconds)
-        kept = f"{plan.budget} of {plan.regions}"
-        table.add_row(Text(plan.name), kept, f"{metrics.rmse_ratio:.3f}", value, seconds)
-    parts += [table, ""]
-    parts += [Text(f"{plan.name}: {plan.error}") for plan in result.failed]
-    parts += [""] if result.failed else []
-    return Group(*parts, whole(f"Plans: {result.folder} (manifest.json, summary.csv)"))
+    return Group(*parts)
+
+
+def _row(plan: "PlanEntry") -> tuple[str, ...]:
+    metrics = plan.metrics
+    if metrics is None:
+        return plan.name, plan.state, "", "", ""
+    value = "none" if metrics.value_kept is None else f"{100 * metrics.value_kept:.0f} %"
+    seconds = "" if plan.seconds is None else _duration(plan.seconds)
+    return (
+        plan.name,
+        f"{plan.budget} of {plan.regions}",
+        f"{metrics.rmse_ratio:.3f}",
+        value,
+        seconds,
+    )
 
 
 def _duration(seconds: float) -> str:
