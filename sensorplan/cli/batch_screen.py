@@ -18,6 +18,7 @@ from sensorplan.cli.streams import to_stderr
 if TYPE_CHECKING:
     from sensorplan.batch import BatchResult, PlanEntry, State, Status
 
+LIVE = {"plan": None, "state": 7, "stage": None, "done": 5, "time": 6}  # width of each column
 MOST_ROWS = 20  # of the live table
 ORDER: tuple["State", ...] = ("running", "failed", "queued", "done")
 
@@ -91,9 +92,9 @@ class BatchReport:
         left = self.time_left()
         said = ", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])
         title = said + (f"; about {_duration(left)} left" if left else "")
-        table = Table(box=RULE, show_edge=False, pad_edge=False)
-        for column in ("plan", "state", "stage", "done", "time"):
-            table.add_column(column, no_wrap=True)
+        table = Table(box=RULE, show_edge=False, pad_edge=False, expand=True)
+        for column, width in LIVE.items():
+            table.add_column(column, no_wrap=True, width=width, ratio=None if width else 1)
         for plan in plans[:MOST_ROWS]:
             share = f"{100 * plan.done / plan.total:.0f} %" if plan.total > 1 else ""
             seconds = plan.seconds
