@@ -174,7 +174,7 @@ def show_figures(figures: dict[str, Any]) -> None:
     if "speed_up" in figures:
         rows += [[f"s with --workers {n}", f"{s:.1f}"] for n, s in figures["seconds"].items()]
         rows += [["speed-up", f"{figures['speed_up']:.2f}"]]
-    show("a batch on two workers, one of them killed", ("", ""), rows)
+    show("batch on two workers", ("one of them killed", "found"), rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from distributed import Client, Nanny, Scheduler, SpecCluster, WorkerPlugin
 
 from sensorplan.errors import RecipeError
 
+for _name in ("distributed", "distributed.client"):  # what was lost, the manifest says
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
 HERE = "127.0.0.1"
 CONNECT_WITHIN = 10  # seconds
 END_WITHIN = 0.5  # seconds
@@ -45,7 +48,6 @@ def local_cluster(workers: int, threads: int, gpus: int) -> Iterator[Client]:
         threads: Of each.
         gpus: Processes that have a GPU each.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers may be killed: we say so
     with (
         dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),  # leaves our own alone
         SpecCluster(
