@@ -28,6 +28,11 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def gpu_count() -> int:
+    """How many GPUs this machine has."""
+    return torch.cuda.device_count() or int(torch.backends.mps.is_available())
+
+
 def cores() -> int:
     """How many cores a run may use: those that are really there, or ``OMP_NUM_THREADS``.
 

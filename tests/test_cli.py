@@ -452,6 +452,22 @@ def test_options_go_over_the_recipe(pipeline, tmp_path):
     assert (recipe.mask.sparsity, recipe.mask.budget, recipe.mask.rounds) == (None, 5, 3)
 
 
+@pytest.mark.parametrize("command", ["fit", "compare"])
+def test_settings_go_over_the_recipe_and_under_the_options(pipeline, tmp_path, command):
+    file = tmp_path / "x.toml"
+    file.write_text(RECIPE)
+    settings = ("--set", "run.seed=4", "--set", "mask.rounds=5", "--set", "data.select.level=10")
+    assert run(command, "--recipe", file, *settings, "--seed", 6).exit_code == 0
+    recipe = pipeline.calls[0].recipe
+    assert recipe.data.select == {"level": "10", "member": "r1"}
+    assert (recipe.mask.rounds, recipe.run.seed) == (5, 6)
+
+
+def test_a_setting_names_the_data(pipeline):
+    assert run("fit", "--set", "data.path=b.nc").exit_code == 0
+    assert pipeline.calls[0].recipe.data.path == ("b.nc",)
+
+
 def test_a_method_leaves_the_sparsity_of_the_recipe(pipeline, tmp_path):
     file = tmp_path / "x.toml"
     file.write_text(RECIPE)
@@ -489,6 +505,10 @@ def test_data_on_the_command_line_takes_the_place_of_the_recipes(pipeline, tmp_p
         ),
         (["a.nc", "--patch", "4"], "--patch 4; expected ROWSxCOLUMNS, say 4x4"),
         (["a.nc", "--select", "500"], "--select 500; expected DIM=VALUE, say level=500"),
+        (
+            ["a.nc", "--set", "mask.sparsity=1.4"],
+            "--set mask.sparsity=1.4; expected 0 <= sparsity < 1",
+        ),
         (["a.nc", "--lookback", "0"], "--lookback 0; expected lookback >= 1"),
         (["a.nc", "--seed", "-1"], "--seed -1; expected seed >= 0"),
         ([], "no data; name a file, or a recipe with [data] path"),

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 from test_cli import make_comparison_result, make_metrics, make_result
+from test_cli_batch import make_batch_result
 from test_cli_curve import make_curve_result
 from test_cli_diff import make_difference, make_sensor
 from test_cli_forecast import make_evaluation, make_forecast_result
 from test_export_model import make_exported
 
 from sensorplan.cli import (
+    batch_screen,
     compare_screen,
     curve_screen,
     diff_screen,
@@ -78,6 +80,10 @@ SCREENS = {
     "compare": (
         lambda: compare_screen.comparison_lines(make_comparison_result()),
         "DynST against the other methods, in 2 comparisons: better in 1, ",
+    ),
+    "batch": (
+        lambda: batch_screen.batch_lines(make_batch_result(failed=True)),
+        "3 plans: 1 made, 1 there already, 1 failed. none[/x]: none[/x].nc: no such file",
     ),
     "curve": (
         lambda: curve_screen.curve_lines(make_curve_result()),

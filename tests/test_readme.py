@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from test_cli import make_comparison_result, make_result
+from test_cli_batch import make_batch_result
 from test_cli_curve import make_curve_result
 from test_cli_diff import make_difference
 from test_cli_forecast import make_evaluation, make_forecast_result
@@ -32,6 +33,9 @@ def without_training(monkeypatch):
     """The command line as it is, in front of a pipeline that only takes note."""
     stub = ModuleType("sensorplan.pipeline")
     stub.fit = lambda recipe, **options: make_result()
+    many = ModuleType("sensorplan.batch")
+    many.run_batch = lambda recipes, **options: make_batch_result()
+    monkeypatch.setitem(sys.modules, "sensorplan.batch", many)
     stub.compare = lambda recipe, **options: make_comparison_result()
     stub.draw_curve = lambda recipe, **options: make_curve_result()
     stub.diff = lambda plan_a, plan_b, **options: make_difference()

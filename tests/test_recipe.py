@@ -1,3 +1,4 @@
+import re
 import tomllib
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorplan.errors import RecipeError
-from sensorplan.recipe import Recipe, dump_recipe, load_recipe, override
+from sensorplan.recipe import Recipe, assign, dump_recipe, load_recipe, override, parse_setting
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_paths_count_from_the_folder_of_the_recipe(write):
         (
             "[runs]\nseed = 1",
             "heat.toml [runs]; unknown section, did you mean run?"
-            " known: data, window, mask, constraints, training, run",
+            " known: data, window, mask, constraints, training, run, matrix",
         ),
         (
             "[data]\nzzz = 1",
@@ -219,3 +220,63 @@ def test_override_names_the_option(section, values, message):
     with pytest.raises(RecipeError) as caught:
         override(Recipe(), section, **values)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("mask.sparsity=0.5", "mask.sparsity", 0.5),
+        (" mask.rounds = 4 ", "mask.rounds", 4),
+        ("run.device=cpu", "run.device", "cpu"),
+        ("data.path=a b=c.nc", "data.path", "a b=c.nc"),
+        ("data.path=1.nc", "data.path", "1.nc"),
+        ('data.variable=["u", "v"]', "data.variable", ["u", "v"]),
+        ("constraints.only_listed=true", "constraints.only_listed", True),
+        ("data.path=1\nrun.seed=2", "data.path", "1\nrun.seed=2"),
+    ],
+)
+def test_a_setting_is_a_toml_value_or_text(text, key, value):
+    assert parse_setting(text) == (key, value)
+
+
+@pytest.mark.parametrize("text", ["mask.sparsity", "=3", "mask.rounds=", ""])
+def test_no_setting(text):
+    message = rf"^--set {text}; expected SECTION.NAME=VALUE, say mask.sparsity=0.5$"
+    with pytest.raises(RecipeError, match=message):
+        parse_setting(text)
+
+
+def test_a_setting_of_broken_toml():
+    with pytest.raises(RecipeError, match=r"^--set data.path=\[a.nc; no valid TOML: "):
+        parse_setting("data.path=[a.nc")
+
+
+def test_assigning_replaces_one_setting_and_keeps_the_rest():
+    recipe = override(Recipe(), "mask", sparsity=0.4, rounds=3)
+    recipe = override(recipe, "data", select={"level": "500"})
+    changed = assign(recipe, "data.select.member", 1, "said")
+    assert changed.data.select == {"level": "500", "member": "1"}
+    changed = assign(changed, "mask.budget", 5, "said")
+    assert (changed.mask.sparsity, changed.mask.budget, changed.mask.rounds) == (None, 5, 3)
+    changed = assign(changed, "mask", {"sparsity": 0.2}, "said")
+    assert (changed.mask.sparsity, changed.mask.rounds) == (0.2, Recipe().mask.rounds)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("mask.sparsity", 1.4, "expected 0 <= sparsity < 1"),
+        ("mask.sparsity", "high", "expected a number, 0 <= sparsity < 1"),
+        ("mask.phases", [0.4, 0.2], "phases are shares above 0 and below 1, each larger"),
+        ("mask.sparsty", 0.4, "unknown key, did you mean sparsity? known: method, sparsity"),
+        ("sparsity", 0.4, "expected mask.sparsity"),
+        ("masks.rounds", 4, "unknown section, did you mean mask? known: data, window"),
+        ("mask", 4, "expected a section [mask]"),
+        ("mask", {"rounds": 0}, "[mask] rounds = 0; expected rounds >= 1"),
+        ("data.path.x", 4, "expected data.path, which has no entries"),
+        ("data.select.x", [4], "expected one value"),
+    ],
+)
+def test_what_cannot_be_assigned(key, value, problem):
+    with pytest.raises(RecipeError, match=rf"^--set it; {re.escape(problem)}"):
+        assign(Recipe(), key, value, "--set it")

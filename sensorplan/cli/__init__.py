@@ -5,6 +5,7 @@ loaded inside the commands, so that ``--help`` answers at once.
 """
 
 from sensorplan.cli import (  # each registers its command
+    batch,
     compare,
     curve,
     diff,
@@ -20,6 +21,7 @@ from sensorplan.cli.app import app
 
 __all__ = [
     "app",
+    "batch",
     "compare",
     "curve",
     "diff",

@@ -54,6 +54,7 @@ Workers = Annotated[
 def compare(
     data: options.Data = None,
     recipe: options.RecipeFile = None,
+    set_: options.Set = None,
     sparsity: Sparsities = None,
     method: Methods = None,
     folds: Folds = 3,
@@ -100,6 +101,7 @@ def compare(
         recipe,
         select,
         backbone_option,
+        set_,
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         constraints=obey.constraint_section(

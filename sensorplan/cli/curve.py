@@ -27,6 +27,7 @@ Folder = Annotated[
 def curve(
     data: options.Data = None,
     recipe: options.RecipeFile = None,
+    set_: options.Set = None,
     max_loss: KneeLoss = None,
     variable: options.Variable = None,
     select: options.Select = None,
@@ -60,6 +61,7 @@ def curve(
         recipe,
         select,
         backbone_option,
+        set_,
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         training={"backbone": backbone, "weight": weight},

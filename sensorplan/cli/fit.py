@@ -11,6 +11,7 @@ from sensorplan.cli.progress import StageReport
 def fit(
     data: options.Data = None,
     recipe: options.RecipeFile = None,
+    set_: options.Set = None,
     sparsity: options.Sparsity = None,
     budget: options.Budget = None,
     max_loss: options.MaxLoss = None,
@@ -58,6 +59,7 @@ def fit(
         recipe,
         select,
         backbone_option,
+        set_,
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         constraints=obey.constraint_section(

@@ -38,6 +38,14 @@ Interval = Annotated[
 RecipeFile = Annotated[
     Path | None, typer.Option("--recipe", metavar="FILE", help="TOML file of settings.")
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        help="Any setting of a recipe, say mask.rounds=4 (docs/recipes.md); repeatable.",
+    ),
+]
 Sparsity = Annotated[
     float | None, typer.Option(help="Share of the sensors to switch off, 0 <= s < 1.")
 ]
@@ -142,6 +150,7 @@ def build_recipe(
     file: Path | None,
     select: list[str] | None,
     backbone_option: list[str] | None = None,
+    set_: list[str] | None = None,
     **sections: Mapping[str, object],
 ) -> "Recipe":
     """The recipe in `file`, or the default one, with options that were given put on top.
@@ -150,14 +159,17 @@ def build_recipe(
         file: The recipe; None: all defaults.
         select: ``DIM=VALUE`` each.
         backbone_option: ``NAME=VALUE`` each.
+        set_: ``SECTION.NAME=VALUE`` each, which the other options come before.
         sections: Section of the recipe to its other options; None or an empty list: not given.
 
     Raises:
         RecipeError: The recipe or an option is not allowed, or there is no data.
     """
-    from sensorplan.recipe import Recipe, load_recipe, override
+    from sensorplan.recipe import Recipe, assign, load_recipe, override, parse_setting
 
     recipe = load_recipe(file) if file else Recipe()
+    for text in set_ or []:
+        recipe = assign(recipe, *parse_setting(text), f"--set {text}")
     for section, values in sections.items():
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value

@@ -16,7 +16,7 @@ from sensorplan.forecasters.linear import Linear
 from sensorplan.forecasters.mixer import Mixer
 from sensorplan.forecasters.network import Network
 from sensorplan.forecasters.vit import Vit
-from sensorplan.recipe.files import expected
+from sensorplan.recipe.explaining import expected
 
 LINEAR = "linear"
 BLEND = "blend"

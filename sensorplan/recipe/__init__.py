@@ -1,6 +1,7 @@
 """Every setting of a run, and the strict TOML recipe that holds them."""
 
-from sensorplan.recipe.files import dump_recipe, load_recipe, override
+from sensorplan.recipe.assigning import assign, parse_setting
+from sensorplan.recipe.files import dump_recipe, load_recipe, move_paths, override
 from sensorplan.recipe.keywords import (
     ConstraintKeywords,
     CurveKeywords,
@@ -8,6 +9,7 @@ from sensorplan.recipe.keywords import (
     Keywords,
     with_keywords,
 )
+from sensorplan.recipe.matrix import Variant, load_variants
 from sensorplan.recipe.settings import (
     IN_MEMORY,
     SIZES,
@@ -37,9 +39,14 @@ __all__ = [
     "Recipe",
     "RunSettings",
     "TrainingSettings",
+    "Variant",
     "WindowSettings",
+    "assign",
     "dump_recipe",
     "load_recipe",
+    "load_variants",
+    "move_paths",
     "override",
+    "parse_setting",
     "with_keywords",
 ]

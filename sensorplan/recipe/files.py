@@ -4,8 +4,6 @@ A setting without a value in the recipe keeps its default. An unknown key or a v
 a `RecipeError` that says where it stands and what is allowed.
 """
 
-import difflib
-import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from sensorplan.errors import RecipeError
-from sensorplan.recipe.settings import IN_MEMORY, SIZES, WEIGHTS, MaskSettings, Recipe, Section
+from sensorplan.recipe.explaining import expected, explain
+from sensorplan.recipe.settings import IN_MEMORY, MATRIX, SIZES, WEIGHTS, MaskSettings, Recipe
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -25,19 +24,43 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: The file cannot be read, is no TOML, or holds a key or value not allowed.
     """
+    content = read_toml(path)
+    if MATRIX in content:
+        raise RecipeError(f"{path} [{MATRIX}]: many plans; sensorplan batch {path} makes them")
+    return seen_from_here(recipe_of(content, path), path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file.
+
+    Raises:
+        RecipeError: It cannot be read, or is no TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: is no UTF-8 text; expected a TOML recipe") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: is no valid TOML: {error}") from error
+
+
+def recipe_of(content: dict[str, Any], path: Path) -> Recipe:
+    """The recipe of the tables of a file; its paths are as they stand there.
+
+    Raises:
+        RecipeError: A key or value is not allowed.
+    """
     try:
-        recipe = Recipe.model_validate(content)
+        return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{path} {_explain(error, content)}") from error
-    return _move_paths(recipe, lambda name: os.path.normpath(path.parent / name))
+        raise RecipeError(f"{path} {' '.join(explain(error, content))}") from error
+
+
+def seen_from_here(recipe: Recipe, path: Path) -> Recipe:
+    """The recipe of a file with paths that count from the working folder."""
+    return move_paths(recipe, lambda name: os.path.normpath(path.parent / name))
 
 
 def dump_recipe(recipe: Recipe, folder: Path | None = None) -> bytes:
@@ -49,7 +72,7 @@ def dump_recipe(recipe: Recipe, folder: Path | None = None) -> bytes:
             as they are, so the file must lie in the working folder.
     """
     if folder is not None:
-        recipe = _move_paths(recipe, lambda name: _seen_from(folder, name))
+        recipe = move_paths(recipe, lambda name: _seen_from(folder, name))
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
 
 
@@ -103,7 +126,8 @@ def override(
     return recipe.model_copy(update={section: settings})
 
 
-def _move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
+def move_paths(recipe: Recipe, move: Callable[[str], str]) -> Recipe:
+    """The recipe with `move` applied to every path in it, globs among them."""
     data = recipe.data
     moved = {
         "path": tuple(name if name == IN_MEMORY else move(name) for name in data.path),
@@ -142,94 +166,3 @@ def _seen_from(folder: Path, name: str) -> str:
     if Path(name).is_absolute() or here.drive != folder.absolute().drive:
         return here.as_posix()
     return Path(os.path.relpath(here, folder)).as_posix()
-
-
-def _explain(error: ValidationError, content: dict[str, Any]) -> str:
-    """The first problem in a recipe: where, what was found, what is allowed."""
-    first = error.errors()[0]
-    section, *rest = (str(part) for part in first["loc"])
-    if section not in Recipe.model_fields:
-        return _unknown_section(section)
-    model = Recipe.model_fields[section].annotation
-    assert isinstance(model, type)
-    assert issubclass(model, Section)
-    if not isinstance(content[section], dict):
-        return f"{section} = {_toml(content[section])}; expected a section [{section}]"
-    if not rest:
-        return f"[{section}] {first['ctx']['error']}"
-    name = rest[0]
-    found = f"[{section}] {name} = {_toml(content[section][name])}"
-    if name not in model.model_fields:
-        return f"{found}; unknown key{known_names(name, list(model.model_fields))}"
-    return f"{found}; expected {expected(model, name, first['type'])}"
-
-
-def _unknown_section(name: str) -> str:
-    homes = [section for section, default in Recipe().model_dump().items() if name in default]
-    if homes:
-        return f"{name} stands outside of a section; expected under [{homes[0]}]"
-    return f"[{name}]; unknown section{known_names(name, list(Recipe.model_fields))}"
-
-
-def known_names(name: str, known: list[str]) -> str:
-    """What to say behind an unknown name: the nearest of the known ones, and all of them."""
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean {close[0]}?" if close else ";"
-    return f"{hint} known: {', '.join(known)}"
-
-
-def _toml(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-KINDS = {
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "string": "text",
-    "object": "a table",
-}
-LIST_KINDS = {"number": "numbers", "string": "texts"}
-
-
-def expected(model: type[BaseModel], name: str, problem: str) -> str:
-    """What a setting may be, from its model: limits, choices or kind.
-
-    Args:
-        model: Where it is a field.
-        name: Of the field.
-        problem: Type of the `ValidationError`, as pydantic names it.
-    """
-    schema = model.model_json_schema()["properties"][name]
-    schema = schema.get("anyOf", [schema])[0]  # the other choice is to leave the setting out
-    if "const" in schema:
-        return str(schema["const"])
-    if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
-    if "pattern" in schema:
-        return str(schema["description"])
-    if schema["type"] == "array":
-        return f"a list of {LIST_KINDS[schema['items']['type']]}"
-    limits = _limits(schema, name)
-    if problem.startswith(("greater_than", "less_than")):
-        return limits
-    kind = KINDS[schema["type"]]
-    return f"{kind}, {limits}" if limits != name else kind
-
-
-def _limits(schema: dict[str, Any], name: str) -> str:
-    """Limits of a number: ``0 <= sparsity < 1``, or ``rounds >= 1`` where there is only one."""
-    low = [
-        (sign, f"{schema[key]:g}")
-        for key, sign in (("minimum", "<="), ("exclusiveMinimum", "<"))
-        if key in schema
-    ]
-    high = [
-        f"{sign} {schema[key]:g}"
-        for key, sign in (("maximum", "<="), ("exclusiveMaximum", "<"))
-        if key in schema
-    ]
-    if low and not high:
-        sign, limit = low[0]
-        return f"{name} {sign.replace('<', '>')} {limit}"
-    return " ".join([*(f"{limit} {sign}" for sign, limit in low), name, *high])

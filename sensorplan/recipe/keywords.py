@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from sensorplan.errors import RecipeError
-from sensorplan.recipe.files import known_names, override
+from sensorplan.recipe.explaining import known_names
+from sensorplan.recipe.files import override
 from sensorplan.recipe.settings import Method, Recipe
 
 Path = str | os.PathLike[str]

@@ -31,6 +31,9 @@ Method = Literal[
 IN_MEMORY = "<dataset>"
 """What stands for the path of data that never was in a file, or not as it is."""
 
+MATRIX = "matrix"
+"""The section of a recipe that makes many plans of it."""
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
 AsText = Annotated[str, BeforeValidator(str)]

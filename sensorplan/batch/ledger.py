@@ -1,0 +1,124 @@
+"""The manifest while a batch runs: what is there already, and what becomes of the rest."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sensorplan.batch.contents import Inputs, intact
+from sensorplan.batch.manifest import MANIFEST_FILE, Manifest, PlanEntry
+from sensorplan.batch.status import Status, Watch
+from sensorplan.batch.summary import write_summary
+from sensorplan.errors import OutputError, SensorplanError
+from sensorplan.exports.folder import check_target
+from sensorplan.pipeline.recording import versions
+from sensorplan.recipe import Variant
+
+
+class Ledger:
+    """Keeps the manifest of a batch folder as it changes; a killed batch leaves a true one.
+
+    Attributes:
+        folder: The batch folder.
+        entries: Name to entry, those of earlier runs included.
+        skipped: Names of the plans of this run that were there already.
+    """
+
+    def __init__(self, folder: Path, watch: Watch) -> None:
+        self.folder = folder
+        self.skipped: list[str] = []
+        self._watch = watch
+        manifest = Manifest.load(folder)
+        self.entries = {plan.name: plan for plan in manifest.plans} if manifest else {}
+
+    def begin(self, variants: Iterable[Variant], force: bool) -> list[Variant]:
+        """Enter the plans of this run.
+
+        Args:
+            variants: All of them.
+            force: Make also what is done and intact, and replace plans that the manifest does not
+                know.
+
+        Returns:
+            Those to be made.
+
+        Raises:
+            OutputError: A plan would take the place of what the manifest does not know.
+        """
+        variants = list(variants)
+        for variant in variants:
+            self._check_place(variant.name, force)
+        for variant in variants:
+            self._watch(Status(variant.name, "queued"))
+        inputs = Inputs()
+        wanted = [variant for variant in variants if self._enter(variant, inputs, force)]
+        self.write()
+        return wanted
+
+    def tell(self, name: str, stage: str, done: int, total: int) -> None:
+        """A plan is in a stage."""
+        entry = self.entries[name]
+        if entry.state == "queued":
+            self._keep(entry.model_copy(update={"state": "running"}))
+            self.write()
+        self._watch(Status(name, "running", stage, done, total))
+
+    def finish(self, entry: PlanEntry) -> None:
+        """A plan is done or has failed."""
+        self._keep(entry)
+        self.write()
+        self._watch(Status(entry.name, entry.state, seconds=entry.seconds, note=entry.error or ""))
+
+    def end(self) -> Manifest:
+        """Write what there is; a plan still running was interrupted."""
+        for entry in list(self.entries.values()):
+            if entry.state == "running":
+                self._keep(entry.model_copy(update={"state": "interrupted"}))
+        manifest = self.write()
+        write_summary(self.folder, manifest.plans)
+        return manifest
+
+    def write(self) -> Manifest:
+        """The manifest as it is, to its file."""
+        manifest = Manifest(versions=versions(), plans=tuple(self.entries.values()))
+        manifest.write(self.folder)
+        return manifest
+
+    def _keep(self, entry: PlanEntry) -> None:
+        self.entries[entry.name] = entry
+
+    def _check_place(self, name: str, force: bool) -> None:
+        place = self.folder / name
+        if place.exists() and name not in self.entries and not force:
+            raise OutputError(
+                f"{place}: exists already, and {self.folder / MANIFEST_FILE} does not know it; "
+                "--force replaces it"
+            )
+        check_target(place, overwrite=True)
+
+    def _enter(self, variant: Variant, inputs: Inputs, force: bool) -> bool:
+        """Put a plan into the manifest; True when it has to be made."""
+        entry = PlanEntry(
+            name=variant.name,
+            recipe=variant.file.as_posix(),
+            settings=dict(variant.settings),
+            state="queued",
+            seed=variant.recipe.run.seed,
+        )
+        try:
+            fingerprint, used = inputs.fingerprint(variant.recipe)
+        except SensorplanError as error:  # it fails alone
+            self.finish(entry.failed(str(error)))
+            return False
+        entry = entry.model_copy(update={"fingerprint": fingerprint, "inputs": used})
+        old = self.entries.get(variant.name)
+        if (
+            not force
+            and old is not None
+            and (old.state, old.fingerprint) == ("done", fingerprint)
+            and intact(self.folder / variant.name, old.files)
+        ):
+            self.skipped.append(variant.name)
+            self._keep(old.model_copy(update={"settings": entry.settings, "recipe": entry.recipe}))
+            self._watch(Status(variant.name, "done", seconds=old.seconds, note="there already"))
+            return False
+        self._keep(entry)
+        return True

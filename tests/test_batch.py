@@ -1,0 +1,366 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from test_pipeline import quick, write_stations
+
+from sensorplan.batch import Manifest, read_summary, run_batch
+from sensorplan.batch import running as running_module
+from sensorplan.batch import task as task_module
+from sensorplan.batch.cluster import local_cluster, worker_spec
+from sensorplan.batch.ledger import Ledger
+from sensorplan.batch.manifest import MANIFEST_FILE
+from sensorplan.batch.running import _entry_of
+from sensorplan.batch.task import Task, UnwantedError, make_plan
+from sensorplan.errors import DataError, OutputError, RecipeError
+from sensorplan.pipeline import fit
+from sensorplan.recipe import dump_recipe, load_variants
+
+NOWHERE = "tcp://127.0.0.1:1"  # for what needs no worker
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers."""
+    before = dict(os.environ)
+    with local_cluster(workers=2, threads=1, gpus=0) as client:
+        yield client
+    assert {k: v for k, v in os.environ.items() if "NUM_THREADS" in k} == {
+        k: v for k, v in before.items() if "NUM_THREADS" in k
+    }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with data."""
+    folder = tmp_path_factory.mktemp("batch")
+    write_stations(folder / "net.nc", nodes=6, times=160)
+    return folder
+
+
+def write_recipe(folder, name="many.toml", matrix="", **sections):
+    mask = {"method": "variance", **sections.pop("mask", {})}
+    training = {"steps": 4, "fine_tune": 2, **sections.pop("training", {})}
+    recipe = quick("net.nc", mask=mask, training=training, **sections)
+    file = folder / name
+    file.write_bytes(dump_recipe(recipe) + f"\n{matrix and '[matrix]'}\n{matrix}\n".encode())
+    return file
+
+
+@pytest.fixture(scope="module")
+def made(client, place):
+    """A batch of which four plans are done and two fail, and what was told of it."""
+    file = write_recipe(
+        place, matrix="mask.sparsity = [0.4, 0.6]\nrun.seed = [0, 1]\n", name="good.toml"
+    )
+    bad = write_recipe(
+        place, matrix='"data.path" = ["net.nc", "none.nc"]\n', name="bad.toml", mask={"budget": 99}
+    )
+    told = []
+    result = run_batch(
+        [file, bad], scheduler=client.scheduler.address, out=place / "out", watch=told.append
+    )
+    return SimpleNamespace(result=result, told=told, files=[file, bad], folder=place / "out")
+
+
+def test_each_plan_is_the_one_made_alone(made, tmp_path):
+    for variant in load_variants(made.files[:1]):
+        alone = fit(variant.recipe, out=tmp_path / variant.name)
+        entry = next(plan for plan in made.result.plans if plan.name == variant.name)
+        assert entry.state == "done"
+        assert entry.metrics == alone.plan.metrics
+        assert (entry.seed, entry.settings["run.seed"]) == (alone.plan.seed, alone.plan.seed)
+        for name in ("ranking.csv", "curve.csv", "resilience.csv", "deployment.geojson"):
+            made_by_batch = (made.folder / variant.name / name).read_bytes()
+            assert made_by_batch == (alone.folder / name).read_bytes(), name
+
+
+def test_a_plan_fails_alone_and_says_why(made):
+    states = {plan.name: (plan.state, plan.error) for plan in made.result.plans}
+    assert [state for state, _ in states.values()] == ["done"] * 4 + ["failed"] * 2
+    assert states["net"][1].startswith("--budget 99: there are 6 sensors")
+    assert states["none"][1].endswith("none.nc: no such file")
+    assert [plan.name for plan in made.result.failed] == ["net", "none"]
+
+
+def test_the_manifest_holds_what_the_plans_are_made_of(made):
+    manifest = Manifest.load(made.folder)
+    assert manifest == made.result.manifest
+    done = manifest.plans[0]
+    data = str(made.folder.parent / "net.nc")
+    assert list(done.inputs) == [data]
+    assert done.versions["torch"]
+    assert done.variable == ("v0",)
+    plan = json.loads((made.folder / done.name / "plan.json").read_text())
+    assert done.inputs[data] == plan["data"]["sha256"]
+    assert done.files.keys() == {file.name for file in (made.folder / done.name).iterdir()}
+
+
+def test_the_summary_spans_the_axes_of_the_matrix(made):
+    table = read_summary(made.folder)
+    assert list(table.index) == [plan.name for plan in made.result.plans]
+    assert table["budget"].iloc[:4].tolist() == [4, 4, 2, 2]
+    done = table[table["state"] == "done"].dropna(subset=["mask.sparsity"])
+    grid = done.set_index(["mask.sparsity", "run.seed"]).to_xarray()
+    assert dict(grid.sizes) == {"mask.sparsity": 2, "run.seed": 2}
+    assert float(grid["rmse_plan"].sel({"mask.sparsity": 0.6, "run.seed": 1})) == pytest.approx(
+        made.result.plans[3].metrics.plan.rmse
+    )
+
+
+def test_what_is_told(made):
+    states = [(status.name, status.state) for status in made.told]
+    assert states[:6] == [(plan.name, "queued") for plan in made.result.plans]
+    for plan in made.result.plans[:4]:
+        mine = [status for status in made.told if status.name == plan.name]
+        assert [status.state for status in mine][-1] == "done"
+        assert {status.stage for status in mine if status.state == "running"} > {"read", "write"}
+
+
+def test_what_is_done_and_intact_is_skipped(made):
+    wanted = made.files[:1]
+    result = run_batch(wanted, scheduler=NOWHERE, out=made.folder)
+    assert list(result.skipped) == [plan.name for plan in made.result.plans[:4]]
+    assert result.plans == made.result.plans[:4]
+    assert result.manifest == made.result.manifest  # the other recipe's plans stay in it
+
+
+@pytest.fixture
+def again(made, tmp_path):
+    """Which of the done plans a new run would make, after a change; nothing is made."""
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", made.folder.parent, copy], check=True)
+
+    def wanted(change=lambda folder: None, force=False, settings=()):
+        change(copy)
+        ledger = Ledger(copy / "out", lambda status: None)
+        variants = load_variants([copy / "good.toml"], settings)
+        return [variant.name for variant in ledger.begin(variants, force)]
+
+    return wanted
+
+
+ALL = ["good_s0.4_seed0", "good_s0.4_seed1", "good_s0.6_seed0", "good_s0.6_seed1"]
+
+
+def test_a_copy_elsewhere_is_as_good(again):
+    assert again() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (lambda f: (f / "out" / ALL[1] / "ranking.csv").write_text("rank\n"), [ALL[1]]),
+        (lambda f: (f / "out" / ALL[2] / "map.png").unlink(), [ALL[2]]),
+        (lambda f: (f / "out" / ALL[2] / "notes.txt").write_text("mine"), []),
+        (lambda f: write_stations(f / "net.nc", nodes=6, times=161), ALL),
+    ],
+)
+def test_what_was_touched_is_made_again(again, change, wanted):
+    assert again(change) == wanted
+
+
+def test_what_is_set_otherwise_or_forced_is_made_again(again):
+    assert again(settings=["training.steps=5"]) == ALL
+    assert again(force=True) == ALL
+
+
+def test_a_folder_that_the_manifest_does_not_know_is_left_alone(place, tmp_path):
+    file = write_recipe(place, name="lone.toml")
+    (tmp_path / "lone").mkdir()
+    with pytest.raises(OutputError, match=r"lone: exists already, and .*manifest.json does not"):
+        run_batch([file], scheduler=NOWHERE, out=tmp_path)
+    (tmp_path / "lone" / "thesis.tex").write_text("mine")
+    with pytest.raises(OutputError, match=r"lone: holds no plan.json; --overwrite replaces only"):
+        run_batch([file], scheduler=NOWHERE, out=tmp_path, force=True)
+    assert (tmp_path / "lone" / "thesis.tex").read_text() == "mine"
+
+
+def test_the_plan_of_a_killed_worker_is_made_by_another(client, place, made, tmp_path):
+    file = write_recipe(place, name="killed.toml", mask={"sparsity": 0.4})
+    killed = []
+
+    def kill(status):
+        if status.state == "running" and not killed:
+            workers = [worker for worker, tasks in client.processing().items() if tasks]
+            killed.extend(client.run(os.getpid, workers=workers).values())
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
+
+    address = client.scheduler.address
+    result = run_batch([file], scheduler=address, out=tmp_path, watch=kill)
+    assert len(killed) == 1
+    assert [plan.state for plan in result.plans] == ["done"]
+    ranking = (tmp_path / "killed" / "ranking.csv").read_bytes()
+    assert ranking == (made.folder / ALL[0] / "ranking.csv").read_bytes()
+
+
+def test_ctrl_c_ends_the_workers_and_leaves_a_true_manifest(place, tmp_path):
+    file = write_recipe(
+        place, name="long.toml", training={"steps": 10**6}, matrix="run.seed = [0, 1, 2]"
+    )
+    command = [sys.executable, "-m", "sensorplan", "batch", file, "--workers", "2", "--out", "o"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        for line in process.stderr:
+            if line.endswith(": running\n"):
+                break
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1] == "Interrupted"
+    assert "Traceback" not in errors
+    states = [plan.state for plan in Manifest.load(tmp_path / "o").plans]
+    assert set(states) == {"interrupted", "queued"}
+    assert read_summary(tmp_path / "o")["state"].tolist() == states
+    left = [p for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE]
+    assert process.pid not in {os.getsid(p.pid) for p in left}
+
+
+def test_an_interrupt_takes_plans_back_from_a_cluster_that_goes_on(client, place, tmp_path):
+    file = write_recipe(place, name="long.toml", training={"steps": 10**6})
+
+    def interrupt(status):
+        if status.stage == "train forecaster":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        run_batch([file], scheduler=client.scheduler.address, out=tmp_path, watch=interrupt)
+    assert [plan.state for plan in Manifest.load(tmp_path).plans] == ["interrupted"]
+    patience = time.monotonic() + 60
+    while busy := [n for n in client.run(executing).values() if n]:
+        assert time.monotonic() < patience, busy
+        time.sleep(0.2)
+
+
+def executing(dask_worker):
+    """How many tasks a worker is at, those that nobody waits for included."""
+    return len(dask_worker.state.executing) + sum(
+        task.state == "cancelled" for task in dask_worker.state.tasks.values()
+    )
+
+
+def test_a_bug_is_the_outcome_of_its_plan(monkeypatch, tmp_path):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(task_module, "get_worker", lambda: SimpleNamespace(get_current_task=str))
+    monkeypatch.setattr(task_module, "fit", fail)
+    outcome = make_plan(Task("x", quick("a.nc"), tmp_path, "topic", None))
+    assert outcome.error == "a bug: ZeroDivisionError: a bug"
+    assert "in fail" in outcome.trace
+
+
+@pytest.mark.parametrize("state", ["cancelled", None])
+def test_a_plan_that_nobody_waits_for_is_ended(monkeypatch, tmp_path, state):
+    tasks = {"key": SimpleNamespace(state=state)} if state else {}
+    worker = SimpleNamespace(
+        get_current_task=lambda: "key", state=SimpleNamespace(tasks=tasks), log_event=None
+    )
+    monkeypatch.setattr(task_module, "get_worker", lambda: worker)
+    teller = task_module.Teller(Task("x", quick("a.nc"), tmp_path, "topic", None))
+    with pytest.raises(UnwantedError, match=r"^$"):
+        teller("read", 0, 1)
+
+
+def future_of(error=None, status="error"):
+    return SimpleNamespace(status=status, exception=lambda: error)
+
+
+def test_what_a_lost_task_is_told_as(made):
+    from distributed import KilledWorker
+
+    entry = made.result.plans[0]
+    killed = KilledWorker("key", SimpleNamespace(address="tcp://x"), 3)
+    found = _entry_of(future_of(killed), entry)
+    assert (found.state, found.error.split(" while")[0]) == (
+        "failed",
+        "4 workers were ended from outside",
+    )
+    found = _entry_of(future_of(ModuleNotFoundError("No module named 'sensorplan'")), entry)
+    assert found.error.endswith("ModuleNotFoundError: No module named 'sensorplan'")
+    assert "scheduler" in _entry_of(future_of(status="cancelled"), entry).error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, r"^--workers 0; expected workers >= 1$"),
+        ({"workers": 2, "scheduler": NOWHERE}, r"^--workers and --scheduler; expected one"),
+        ({"settings": ["mask.sparsty=1"]}, r"^--set mask.sparsty=1; unknown key, did you mean"),
+    ],
+)
+def test_wrong_usage(place, tmp_path, options, message):
+    file = write_recipe(place, name="usage.toml")
+    with pytest.raises(RecipeError, match=message):
+        run_batch([file], out=tmp_path / "o", **options)
+    assert not (tmp_path / "o").exists()
+
+
+def test_no_scheduler_at_the_address(place, tmp_path, monkeypatch):
+    monkeypatch.setattr("sensorplan.batch.cluster.CONNECT_WITHIN", 0.2)
+    file = write_recipe(place, name="usage.toml")
+    with pytest.raises(RecipeError, match=rf"^--scheduler {NOWHERE}: no Dask scheduler answers"):
+        run_batch([file], scheduler=NOWHERE, out=tmp_path)
+
+
+def test_a_gpu_that_no_worker_offers(client, place, tmp_path):
+    file = write_recipe(place, name="gpu.toml", run={"device": "cuda"})
+    with pytest.raises(RecipeError, match=r"wants a GPU, which no worker offers; .* GPU=1"):
+        run_batch([file], scheduler=client.scheduler.address, out=tmp_path)
+
+
+def test_without_distributed(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(running_module, "find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match=r"needs the package distributed; pip install 'sensorp"):
+        run_batch([write_recipe(place, name="usage.toml")], out=tmp_path)
+
+
+def test_a_worker_takes_one_plan_its_share_of_the_cores_and_one_gpu():
+    first, last = (worker_spec(number, threads=3, gpus=1)["options"] for number in (0, 1))
+    assert (first["nthreads"], first["env"]["OMP_NUM_THREADS"]) == (1, "3")
+    assert (first["resources"], first["env"]["CUDA_VISIBLE_DEVICES"]) == ({"GPU": 1}, "0")
+    assert (last["resources"], last["env"]["CUDA_VISIBLE_DEVICES"]) == ({}, "")
+    assert "resources" not in worker_spec(0, threads=1, gpus=0)["options"]
+
+
+def test_nobody_else_can_reach_a_local_cluster(client):
+    addresses = {client.scheduler.address, *client.scheduler_info(n_workers=-1)["workers"]}
+    assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    listening = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "manifest.json: cannot be read, or damaged"),
+        ('{"schema_version": 2}', "schema_version = 2 is of another sensorplan"),
+        ('{"schema_version": 1, "plans": 3}', "damaged, versions: Field required"),
+    ],
+)
+def test_a_damaged_manifest(tmp_path, content, message):
+    (tmp_path / MANIFEST_FILE).write_text(content)
+    with pytest.raises(DataError, match=message):
+        Manifest.load(tmp_path)
+
+
+def test_no_summary(tmp_path):
+    with pytest.raises(DataError, match=r"summary.csv: cannot be read; expected a folder written"):
+        read_summary(tmp_path)
