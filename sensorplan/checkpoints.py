@@ -136,6 +136,11 @@ class Checkpoints:
                     f"{self._own}: another process is at work on the same plan; "
                     "this one writes no checkpoints"
                 )
+            except OSError as error:
+                self._busy = True
+                self._tell(
+                    f"{self._own}: no checkpoint read or written ({error.strerror or error})"
+                )
         return not self._busy
 
     def _file(self, number: int, ending: str) -> Path:
@@ -211,9 +216,5 @@ def is_checkpoints(folder: Path) -> bool:
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a folder holds the checkpoints of a plan, and nothing else."""
-    return (
-        folder.is_dir()
-        and [entry.name for entry in folder.iterdir()] == [CHECKPOINTS]
-        and (is_checkpoints(folder / CHECKPOINTS))
-    )
+    """Whether a folder holds the checkpoints of a plan, if anything at all."""
+    return folder.is_dir() and all(is_checkpoints(entry) for entry in folder.iterdir())

@@ -199,6 +199,24 @@ def test_a_kill_while_writing_leaves_the_one_before(tmp_path, monkeypatch):
         assert not list(own.glob("*.partial"))
 
 
+def test_a_kill_while_the_folders_are_made_is_no_obstacle(tmp_path):
+    folder = tmp_path / "a.plan"
+    for part in (folder, folder / "checkpoints", folder / "checkpoints" / f"{0:016x}"):
+        part.mkdir()
+        assert is_unfinished(folder)
+        assert opened(folder)[0].newest() is None
+
+
+def test_a_folder_that_cannot_be_locked_is_told_of(tmp_path):
+    own = written(tmp_path / "a.plan", b"one")
+    (own / "lock").unlink()
+    (own / "lock").mkdir()
+    mine, told = opened(tmp_path / "a.plan")
+    assert mine.newest() is None
+    mine.write(b"two", "train", 2)
+    assert told == [f"{own}: no checkpoint read or written (Is a directory)"]
+
+
 def test_a_folder_of_checkpoints_holds_nothing_else(tmp_path):
     own = written(tmp_path / "a.plan", b"one")
     place = own.parent

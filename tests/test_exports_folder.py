@@ -160,6 +160,9 @@ def test_a_fault_leaves_nothing_behind(tmp_path, monkeypatch, fault, existing, m
     assert {p: p.read_bytes() for p in sorted(target.glob("*"))} == before
 
 
+FORKS = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
 def killed_at(point, monkeypatch, target, content):
     """Write a folder in a process of its own that ends at a point where the disk is touched.
 
@@ -187,6 +190,7 @@ def killed_at(point, monkeypatch, target, content):
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
 
 
+@FORKS
 @pytest.mark.usefixtures("exchanging")
 def test_a_kill_at_any_point_loses_no_plan_and_shows_no_half_one(tmp_path, monkeypatch):
     """The old plan or the new one stands there, whole, and the next run tidies up."""
@@ -212,6 +216,7 @@ def test_a_kill_at_any_point_loses_no_plan_and_shows_no_half_one(tmp_path, monke
     assert point > len(FILES)
 
 
+@FORKS
 def test_a_kill_at_any_point_of_a_new_plan_shows_none_or_all(tmp_path, monkeypatch):
     point, killed = 0, True
     while killed:

@@ -295,6 +295,7 @@ def test_the_times_of_stages_are_those_of_all_processes(network, tmp_path, monke
     assert fit(recipe, out=out).plan.timings["train forecaster"] >= 0.5
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_process_that_is_killed_is_resumed_on_the_command_line(network, tmp_path, monkeypatch):
     """With no code of ours run at the end: locks and half-written files stay as they are."""
     monkeypatch.chdir(tmp_path)

@@ -1,8 +1,9 @@
 """Files and folders that stand there complete or not at all, also after a kill or a power cut.
 
-Each is written under a temporary name beside its own, to the disk, and then renamed. A folder that
-gives way to a new one changes places with it in one step where the system can; where it cannot, a
-kill between the two renames leaves it under a temporary name, and `settle` puts it back.
+Each is written under a temporary name beside its own and then renamed; files and folders of plans,
+curves and comparisons reach the disk before that. A folder that gives way to a new one changes
+places with it in one step where the system can; where it cannot, a kill between the two renames
+leaves it under a temporary name, and `settle` puts it back.
 """
 
 import os
@@ -68,8 +69,6 @@ def new_file(target: Path) -> Iterator[Path]:
     """
     with _new_path(target) as new:
         yield new
-        if new.is_dir():
-            sync_below(new)
         if new.is_dir() and target.exists():
             _swap(new, target.resolve())
         else:
