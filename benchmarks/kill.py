@@ -1,7 +1,7 @@
 """Kill `sensorplan fit` again and again, and see whether it ends as if nothing had happened.
 
 A small run is done once without a kill. Then the same command is started, killed (SIGKILL) at a
-random moment of its course, and started again until it ends; every other time over an older plan
+random moment, and started again until it ends; every other time over an older plan
 that it replaces. After each kill the folder must hold no plan, the older one whole, or the new one
 whole; in the end every file must be that of the first run, but for the times in ``plan.json``.
 
@@ -107,7 +107,7 @@ def kill_often(place: Path, kills: int, every: float, seed: int) -> dict[str, ob
         chain, ended = 0, False
         while not ended:
             process, errors = start(place, *command, "--out", "killed.plan")
-            process.join(None if done == kills else draw.uniform(0, duration))
+            process.join(None if done == kills else draw.uniform(0, duration / 2))
             ended = not process.is_alive()
             process.kill()
             process.join()
