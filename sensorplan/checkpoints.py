@@ -23,7 +23,7 @@ KEPT = 2  # checkpoints of a run
 KEY_LENGTH = 16  # characters, which are enough for a name
 LOCK = "lock"
 OWN_FOLDER = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
-OWN_FILE = re.compile(rf"\d{{6}}\.(json|safetensors)(\.partial)?|{LOCK}")
+OWN_FILE = re.compile(rf"\d{{6,}}\.(json|safetensors)(\.partial)?|{LOCK}")
 
 Tell = Callable[[str], None]
 """Called with a plain sentence for the user."""
