@@ -9,7 +9,6 @@ from pathlib import Path
 import threadpoolctl
 import torch
 
-import sensorplan
 from sensorplan.constraints import Constraints
 from sensorplan.forecasters import find_backbone
 from sensorplan.packing import fingerprint
@@ -45,7 +44,7 @@ def run_key(
 def _code(backbone: str) -> str:
     """Checksum of sensorplan's own source and of the file that holds the backbone."""
     digest = hashlib.sha256()
-    own = Path(sensorplan.__file__).parent
+    own = Path(__file__).parents[1]
     for file in [*sorted(own.rglob("*.py")), Path(inspect.getfile(find_backbone(backbone)))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
