@@ -38,8 +38,7 @@ def _no_power_cut(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
     """Drawing takes its time; test_exports_figures.py looks at the pictures."""
-    monkeypatch.setattr(folder, "map_png", lambda frame, plan: b"map")
-    monkeypatch.setattr(folder, "curve_png", lambda curve, plan: b"curve")
+    monkeypatch.setattr(folder, "draw_plan", lambda *arguments: {"map.png": b"map"})
 
 
 @pytest.fixture(scope="module")
