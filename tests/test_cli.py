@@ -167,8 +167,10 @@ def pipeline(monkeypatch):
     """A pipeline that keeps the recipes it was given, and does or raises what a test sets."""
     calls = []
 
-    def fit(recipe, *, out=None, overwrite=False, progress=None):
+    def fit(recipe, *, out=None, overwrite=False, progress=None, tell=None):
         calls.append(SimpleNamespace(recipe=recipe, out=out, overwrite=overwrite))
+        for line in stub.told:
+            tell(line)
         progress("training [/x]", 0, 2)
         progress("training [/x]", 2, 2)
         return stub.on_fit()
@@ -190,6 +192,7 @@ def pipeline(monkeypatch):
     stub = ModuleType("sensorplan.pipeline")
     stub.compare = compare
     stub.fit, stub.inspect, stub.calls, stub.on_fit = fit, inspect, calls, make_result
+    stub.told = []
     monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
     return stub
 
@@ -550,6 +553,20 @@ def test_an_error_is_one_line_and_an_exit_code(pipeline, kind, code):
     result = run("fit", "data[/x].nc", "--quiet")
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr == "Error: data[/x].nc: no time\n"
+
+
+def test_what_is_told_of_checkpoints_is_on_stderr_even_when_quiet(pipeline):
+    pipeline.told = ["resumed at train [/x], step 3"]
+    result = run("fit", "data.nc", "--quiet", "--json", "--checkpoint-every", "0.5")
+    assert result.stderr.splitlines()[0] == "resumed at train [/x], step 3"
+    assert json.loads(result.stdout)["schema_version"] == 1
+    assert pipeline.calls[-1].recipe.run.checkpoint_every == 0.5
+
+
+def test_an_interval_below_0_is_refused(pipeline):
+    result = run("fit", "data.nc", "--checkpoint-every=-1")
+    assert result.exit_code == 2
+    assert result.stderr == ("Error: --checkpoint-every -1.0; expected checkpoint_every >= 0\n")
 
 
 def test_an_interrupt_ends_with_130(pipeline):

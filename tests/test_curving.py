@@ -188,7 +188,7 @@ def test_a_fault_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(path, *arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.Path, "rename", fail)
+    monkeypatch.setattr(files.Path, "replace", fail)
     with pytest.raises(OutputError, match="c: cannot be written; No space left on device"):
         draw_curve(recipe, max_loss=0.05, out=tmp_path / "c")
     assert [path.name for path in tmp_path.iterdir()] == ["net.nc"]

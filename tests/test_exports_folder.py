@@ -1,5 +1,6 @@
 """The plan folder: all of it or nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from factories import make_sensor_data
 from test_cli_curve import make_points, make_record
 from test_exports import rows_of, write
 
-from sensorplan.errors import OutputError
+from sensorplan.errors import DataError, OutputError
 from sensorplan.exports import files, folder
 from sensorplan.exports.curve_folder import write_curve
 from sensorplan.exports.folder import check_target
@@ -116,25 +117,151 @@ def test_a_good_target_is_checked_without_a_trace(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(params=["in one step", "in two"])
+def exchanging(request, monkeypatch):
+    """Folders change places in one step, or as where the system cannot."""
+    if request.param == "in two":
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+
+
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 @pytest.mark.parametrize("existing", [False, True])
-@pytest.mark.parametrize("moment", ["write_bytes", "rename"])
+@pytest.mark.parametrize("moment", ["writing", "renaming"])
 def test_a_fault_leaves_nothing_behind(tmp_path, monkeypatch, fault, existing, moment):
     target = tmp_path / "a.plan"
     if existing:
         write(target, make_sensor_data(nodes=5))
     before = {p: p.read_bytes() for p in sorted(target.glob("*"))}
-    works = getattr(Path, moment)
+    works, renames = files.write_durably, Path.rename
 
-    def fail(path, *args):
-        if path.name == "map.png" or (moment == "rename" and ".partial-" in path.name):
-            raise fault
-        return works(path, *args)
+    def fail(*arguments):
+        raise fault
 
-    monkeypatch.setattr(files.Path, moment, fail)
+    if moment == "writing":
+        monkeypatch.setattr(
+            files,
+            "write_durably",
+            lambda path, content: (fail if path.name == "map.png" else works)(path, content),
+        )
+    elif not existing:
+        monkeypatch.setattr(files.Path, "replace", fail)
+    else:
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+        monkeypatch.setattr(
+            files.Path,
+            "rename",
+            lambda path, to: (fail if ".partial-" in path.name else renames)(path, to),
+        )
     with pytest.raises((OutputError, KeyboardInterrupt)) as caught:
         write(target, make_sensor_data(), overwrite=True)
     if isinstance(fault, OSError):
         assert str(caught.value) == f"{target}: cannot be written; No space left on device"
     assert list(tmp_path.iterdir()) == ([target] if existing else [])
     assert {p: p.read_bytes() for p in sorted(target.glob("*"))} == before
+
+
+FORKS = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+def killed_at(point, monkeypatch, target, content):
+    """Write a folder in a process of its own that ends at a point where the disk is touched.
+
+    Returns:
+        Whether it came to that point.
+    """
+    process = os.fork()
+    if process == 0:
+        points = iter(range(10_000))
+
+        def killing(works):
+            def step(*arguments, **options):
+                if next(points) == point:
+                    os._exit(9)
+                return works(*arguments, **options)
+
+            return step
+
+        for name in ("write_durably", "sync_folder", "sync_below", "exchange"):
+            monkeypatch.setattr(files, name, killing(getattr(files, name)))
+        for name in ("rename", "replace", "mkdir", "unlink"):
+            monkeypatch.setattr(files.Path, name, killing(getattr(Path, name)))
+        files.write_folder(target, content)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
+@FORKS
+@pytest.mark.usefixtures("exchanging")
+def test_a_kill_at_any_point_loses_no_plan_and_shows_no_half_one(tmp_path, monkeypatch):
+    """The old plan or the new one stands there, whole, and the next run tidies up."""
+    old, new = ({name: f"{name} {age}".encode() for name in FILES} for age in ("old", "new"))
+    point, killed = 0, True
+    while killed:
+        place = tmp_path / f"at {point}"
+        target = place / "a.plan"
+        files.write_folder(target, old)
+        (target / "mine.txt").write_text("mine")
+        killed = killed_at(point, monkeypatch, target, new)
+        if target.exists():  # not between two renames, where the system cannot do it in one step
+            found = {p.name: p.read_bytes() for p in target.iterdir()}
+            assert found.pop("mine.txt") == b"mine"
+            assert found in (old, new)
+        check_target(target, overwrite=True)
+        assert [entry.name for entry in place.iterdir()] == ["a.plan"]
+        found = {p.name: p.read_bytes() for p in target.iterdir()}
+        assert found.pop("mine.txt") == b"mine"
+        assert found in (old, new)
+        point += 1
+    assert found == new
+    assert point > len(FILES)
+
+
+@FORKS
+def test_a_kill_at_any_point_of_a_new_plan_shows_none_or_all(tmp_path, monkeypatch):
+    point, killed = 0, True
+    while killed:
+        target = tmp_path / f"at {point}" / "a.plan"
+        killed = killed_at(point, monkeypatch, target, dict.fromkeys(FILES, b"new"))
+        assert not target.exists() or sorted(p.name for p in target.iterdir()) == FILES
+        check_target(target, overwrite=True)
+        left = [] if not target.parent.exists() else [p.name for p in target.parent.iterdir()]
+        assert left == (["a.plan"] if target.exists() else [])
+        point += 1
+    assert target.exists()
+    assert point > len(FILES)
+
+
+@pytest.mark.usefixtures("exchanging")
+def test_checkpoints_go_when_the_plan_is_there(tmp_path):
+    target = tmp_path / "a.plan"
+    run = target / "checkpoints" / f"{0:016x}"
+    run.mkdir(parents=True)
+    (run / "000001.json").touch()
+    with pytest.raises(DataError, match=r"a.plan/plan.json: cannot be read \(No such file"):
+        Plan.load(target)
+    check_target(target, overwrite=False)
+    write(target, make_sensor_data())
+    assert sorted(p.name for p in target.iterdir()) == FILES
+    assert [p.name for p in tmp_path.iterdir()] == ["a.plan"]
+
+
+def test_checkpoints_of_others_are_not_touched(tmp_path):
+    target = tmp_path / "a.plan"
+    write(target, make_sensor_data(nodes=5))
+    (target / "checkpoints").mkdir()
+    (target / "checkpoints" / "epoch.pt").write_text("mine")
+    write(target, make_sensor_data(), overwrite=True)
+    assert (target / "checkpoints" / "epoch.pt").read_text() == "mine"
+    lonely = tmp_path / "b.plan" / "checkpoints"
+    lonely.mkdir(parents=True)
+    (lonely / "epoch.pt").write_text("mine")
+    with pytest.raises(OutputError, match=r"b.plan: exists already"):
+        check_target(lonely.parent, overwrite=False)
+    with pytest.raises(OutputError, match=r"b.plan: holds no plan.json"):
+        check_target(lonely.parent, overwrite=True)
+
+
+def test_only_a_plan_folder_may_hold_checkpoints_alone(tmp_path):
+    (tmp_path / "a.curve" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"a.curve: exists already"):
+        check_target(tmp_path / "a.curve", overwrite=False, marker="curve.json")

@@ -257,7 +257,7 @@ def test_frequencies_sum_to_the_budget_and_unobserved_regions_come_last(budget):
 
 
 def test_the_trainer_is_left_as_it_was(monkeypatch):
-    monkeypatch.setattr("sensorplan.training.TARGETS_PER_STEP", 5)  # draws random numbers
+    monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", 5)  # draws random numbers
     trainer = make_trainer(make_data())
     before, stream = trainer.snapshot(), copy.deepcopy(trainer.rng.bit_generator.state)
     mask_frequency(trainer, np.arange(12) < 4, 32, seed=0, rules=FREE)

@@ -4,11 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from factories import make_sensor_data, make_trainer
+from factories import cut_windows, make_sensor_data, make_trainer
 
 from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import TrainingError
+from sensorplan.journal import Journal, UnderWay
+from sensorplan.packing import fingerprint, pack, unpack
+from sensorplan.recipe import TrainingSettings
 from sensorplan.sampling import fitting_windows, random_masks
+from sensorplan.training import Trainer
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
 
@@ -270,6 +274,93 @@ def test_a_snapshot_is_a_copy_that_restores():
     assert trainer.validation_loss(masks) == loss
 
 
+class KilledError(Exception):
+    pass
+
+
+class Count:
+    """A companion: how many steps there were."""
+
+    def __init__(self):
+        self.steps = 0
+
+    def state(self):
+        return {"steps": self.steps}
+
+    def restore(self, state):
+        self.steps = state["steps"]
+
+
+class Stopping(Journal):
+    """Keeps the state after some step, as a checkpoint does, and stops there."""
+
+    def __init__(self, stop=None, state=None):
+        super().__init__()
+        self.stop, self.kept = stop, state
+
+    def step(self, name, compute):
+        def offer(number, state):
+            if number == self.stop:
+                self.kept = pack(state())
+                raise KilledError
+
+        state = None if self.kept is None else unpack(self.kept)
+        return compute(UnderWay(state, offer))
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+@pytest.mark.parametrize("backbone", ["mixer", "graph", "vit"])
+@pytest.mark.parametrize("stop", [1, 9, 14])
+def test_a_training_goes_on_from_its_state(backbone, stop, keep_best):
+    """With another trainer, whose weights and random stream were others."""
+    windows = cut_windows(planted(gaps=0.1))
+    settings = TrainingSettings(batch_size=8, backbone=backbone)
+
+    def train(journal, seed):
+        trainer, count = Trainer(windows, settings, seed, journal=journal), Count()
+        steps = []
+
+        def each_step(step):
+            steps.append(step)
+            count.steps += 1
+
+        def run():
+            return trainer.train(
+                14,
+                3e-3,
+                trainer.random_masks,
+                penalty=1e-3,
+                each_step=each_step,
+                keep_best=keep_best,
+                companion=count,
+            )
+
+        return trainer, count, steps, run
+
+    trainer, count, steps, run = train(Journal(), seed=0)
+    loss = run()
+    stopping = Stopping(stop)
+    with pytest.raises(KilledError):
+        train(stopping, seed=0)[-1]()
+    other, other_count, other_steps, run = train(Stopping(state=stopping.kept), seed=7)
+    assert run() == loss
+    assert other_steps == steps[stop:]
+    assert other_count.steps == count.steps == 14
+    assert fingerprint(other.state()) == fingerprint(trainer.state())
+
+
+def test_what_is_remembered_leaves_the_stream_as_it_was_after_it(tmp_path):
+    drawn = []
+    for _ in range(2):
+        with Journal(tmp_path, 1e-9) as journal:
+            journal.open(lambda: {"run": "a"})
+            trainer = Trainer(cut_windows(planted()), TrainingSettings(), 0, journal=journal)
+            first = trainer.remember("draw", lambda trainer=trainer: trainer.rng.random(3))
+            drawn.append([*first, trainer.rng.random()])
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == 4
+
+
 def test_forecast_takes_the_kept_regions_by_theta():
     trainer = make_trainer(planted())
     with torch.no_grad():
@@ -283,7 +374,7 @@ def test_forecast_takes_the_kept_regions_by_theta():
 
 
 def test_many_regions_are_sampled(monkeypatch):
-    monkeypatch.setattr("sensorplan.training.TARGETS_PER_STEP", 3)
+    monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", 3)
     trainer = make_trainer(planted())
     targets = trainer._some_targets()
     assert len(set(targets.tolist())) == 3

@@ -3,8 +3,9 @@
 from sensorplan.cli import constraint_options as obey
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.log import Log
+from sensorplan.cli.log import LOG, Log
 from sensorplan.cli.progress import StageReport
+from sensorplan.cli.streams import to_stderr
 
 
 @app.command()
@@ -44,6 +45,7 @@ def fit(
     seed: options.Seed = None,
     device: options.Device = None,
     figure_format: options.FigureFormat = None,
+    checkpoint_every: options.CheckpointEvery = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -84,12 +86,23 @@ def fit(
             "method": method,
         },
         training={"backbone": backbone, "weight": weight},
-        run={"seed": seed, "device": device, "figure_format": figure_format},
+        run={
+            "seed": seed,
+            "device": device,
+            "figure_format": figure_format,
+            "checkpoint_every": checkpoint_every,
+        },
     )
     from sensorplan.cli import fit_screen, screen
     from sensorplan.pipeline import fit as run_fit
 
     with StageReport(quiet) as progress:
-        result = run_fit(settings, out=out, overwrite=overwrite, progress=progress)
+        result = run_fit(settings, out=out, overwrite=overwrite, progress=progress, tell=_tell)
     screen.show(fit_screen.fit_json(result) if as_json else fit_screen.fit_lines(result))
     screen.show_warnings(result.plan.warnings)
+
+
+def _tell(line: str) -> None:
+    """Say what is the matter with checkpoints, also when quiet."""
+    to_stderr(line)
+    LOG.info("%s", line)

@@ -140,6 +140,14 @@ FigureFormat = Annotated[
     str | None,
     typer.Option(metavar="FORMAT", help="Of the figures: png (default), svg or pdf."),
 ]
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Seconds between two checkpoints, from which the same command goes on when it was "
+        "killed (60); 0: none.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]

@@ -1,4 +1,10 @@
-"""Files and folders that stand there complete or not at all."""
+"""Files and folders that stand there complete or not at all, also after a kill or a power cut.
+
+Each is written under a temporary name beside its own and then renamed; files and folders of plans,
+curves and comparisons reach the disk before that. A folder that gives way to a new one changes
+places with it in one step where the system can; where it cannot, a kill between the two renames
+leaves it under a temporary name, and `settle` puts it back.
+"""
 
 import os
 import secrets
@@ -7,7 +13,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
+from sensorplan.durable import exchange, sync_below, sync_folder, write_durably
 from sensorplan.errors import OutputError
+
+PARTIAL, OLD = ".partial-", ".old-"  # in temporary names, before some random letters
 
 
 def check_file(target: Path, overwrite: bool) -> None:
@@ -45,8 +56,8 @@ def write_file(target: Path, content: bytes, overwrite: bool) -> None:
     """
     check_file(target, overwrite)
     with _new_path(target) as new:
-        new.write_bytes(content)
-        new.replace(target.resolve())
+        write_durably(new, content)
+        _put(new, target.resolve())
 
 
 @contextmanager
@@ -61,7 +72,7 @@ def new_file(target: Path) -> Iterator[Path]:
         if new.is_dir() and target.exists():
             _swap(new, target.resolve())
         else:
-            new.replace(target.resolve())
+            _put(new, target.resolve())
 
 
 def write_folder(
@@ -81,22 +92,80 @@ def write_folder(
     Raises:
         OutputError: The system refused to write; `target` is as it was.
     """
-    with _new_path(target) as new:
+    with _new_path(target) as new, _writing(target):
+        _settle(target)
         new.mkdir()
         for name, content in files.items():
-            (new / name).write_bytes(content)
+            write_durably(new / name, content)
         if target.exists():
             _copy_others(target, new, replaced)
+            sync_below(new)
             _swap(new, target.resolve())
         else:
-            new.rename(target)
+            sync_folder(new)
+            _put(new, target.resolve())
+
+
+def settle(target: Path) -> None:
+    """Put back or remove what a kill has left beside a folder under temporary names.
+
+    Raises:
+        OutputError: The system refused.
+    """
+    if not _lock_of(target).exists() and not _left_over(target):
+        return
+    try:
+        with _writing(target):
+            _settle(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written; {error.strerror or error}") from error
+
+
+def _settle(target: Path) -> None:
+    place = target.resolve()
+    for path in _left_over(target):
+        if OLD in path.name and not place.exists():
+            _put(path, place)
+        else:
+            _remove(path)
+
+
+def _left_over(target: Path) -> list[Path]:
+    """What lies beside a folder under a temporary name of it."""
+    place = target.resolve()
+    if not place.parent.is_dir():
+        return []
+    names = tuple(f".{place.name}{infix}" for infix in (PARTIAL, OLD))
+    return sorted(path for path in place.parent.iterdir() if path.name.startswith(names))
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Let only one process at a time write a folder, or clean up beside it."""
+    lock = _lock_of(target)
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _lock_of(target: Path) -> Path:
+    place = target.resolve()
+    return place.with_name(f".{place.name}.lock")
+
+
+def _put(new: Path, target: Path) -> None:
+    """Give `new` the name of `target`, for good."""
+    new.replace(target)
+    sync_folder(target.parent)
 
 
 @contextmanager
 def _new_path(target: Path) -> Iterator[Path]:
     """A free name beside `target`, in a folder that exists; what stays there is removed."""
     place = target.resolve()
-    new = place.with_name(f".{place.name}.partial-{secrets.token_hex(4)}")
+    new = place.with_name(f".{place.name}{PARTIAL}{secrets.token_hex(4)}")
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -127,11 +196,14 @@ def _copy_others(source: Path, new: Path, replaced: Collection[str]) -> None:
 
 def _swap(new: Path, target: Path) -> None:
     """Put folder `new` in the place of folder `target`, which comes back when that fails."""
-    old = new.with_name(new.name.replace(".partial-", ".old-"))
-    target.rename(old)
-    try:
-        new.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
+    old = new
+    if not exchange(new, target):
+        old = new.with_name(new.name.replace(PARTIAL, OLD))
+        target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+    sync_folder(target.parent)
     shutil.rmtree(old, ignore_errors=True)

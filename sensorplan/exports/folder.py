@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sensorplan.checkpoints import CHECKPOINTS, is_checkpoints, is_unfinished
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import OutputError
 from sensorplan.exports.figures import FIGURES, draw_plan
-from sensorplan.exports.files import check_parent, write_folder
+from sensorplan.exports.files import check_parent, settle, write_folder
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.mask_history import HISTORY_FILE, mask_history_csv
 from sensorplan.exports.reasons import resilience_csv
@@ -22,7 +23,10 @@ from sensorplan.sensors import Floats, SensorData
 
 
 def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None:
-    """See that a folder may be written, before hours of training; touches nothing.
+    """See that a folder may be written, before hours of training.
+
+    Nothing is touched but what a kill has left beside it. A plan folder that holds nothing but
+    checkpoints may be written.
 
     Args:
         folder: Where.
@@ -34,7 +38,8 @@ def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None
             nor empty, or the folder around it cannot be written.
     """
     kind = Path(marker).stem
-    if folder.exists():
+    settle(folder)
+    if folder.exists() and not (marker == PLAN_FILE and is_unfinished(folder)):
         if not overwrite:
             raise OutputError(f"{folder}: exists already; --overwrite replaces it")
         if not folder.is_dir():
@@ -100,5 +105,8 @@ def write_plan(
     if rounds:
         files[HISTORY_FILE] = mask_history_csv(rounds, regions.names)
     assert files.keys().isdisjoint(extra_files)
-    write_folder(folder, {**files, **extra_files}, names_of(*FIGURES) | {HISTORY_FILE})
+    replaced = names_of(*FIGURES) | {HISTORY_FILE}
+    if is_checkpoints(folder / CHECKPOINTS):
+        replaced |= {CHECKPOINTS}
+    write_folder(folder, {**files, **extra_files}, replaced)
     return map_warnings(frame)

@@ -83,9 +83,14 @@ def told(progress: "bool | Progress") -> "Progress | None":
     def tell(stage: str, done: int, total: int) -> None:
         if stage not in begun:
             begun.add(stage)
-            print(f"{stage} ...", file=sys.stderr, flush=True)
+            say(f"{stage} ...")
 
     return tell if progress else None
+
+
+def say(line: str) -> None:
+    """Tell at once, on stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def several(value: Item | Sequence[Item] | None) -> list[Item] | None:

@@ -11,7 +11,16 @@ import pandas as pd
 
 from sensorplan.comparison import MethodRow
 from sensorplan.curve import MAX_LOSS, CurvePoint
-from sensorplan.notebook.asking import AnyPath, Data, asked_for, several, table_of, told, warn
+from sensorplan.notebook.asking import (
+    AnyPath,
+    Data,
+    asked_for,
+    say,
+    several,
+    table_of,
+    told,
+    warn,
+)
 from sensorplan.notebook.opened import SensorPlan
 from sensorplan.recipe import ConstraintKeywords, CurveKeywords, Keywords, Recipe
 
@@ -56,6 +65,7 @@ def fit(
             out=Path(out or f"{scratch}/sensors.plan"),
             overwrite=overwrite,
             progress=told(progress),
+            tell=say,
         )
         fitted = SensorPlan(result.folder)
         weakref.finalize(fitted, stack.pop_all().close)

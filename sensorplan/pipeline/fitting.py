@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensorplan.checkpoints import Tell
 from sensorplan.constraints import free_rules
 from sensorplan.curve import CurvePoint
 from sensorplan.evaluation import (
@@ -20,6 +21,7 @@ from sensorplan.evaluation.curve import SPARSITIES
 from sensorplan.exports.folder import check_target, write_plan
 from sensorplan.exports.records import records_csv
 from sensorplan.exports.window_errors import ERRORS_FILE, window_errors_csv
+from sensorplan.journal import Journal
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
 from sensorplan.pipeline.chance import random_plans
@@ -52,6 +54,7 @@ class FitResult:
         regions: The regions.
         curve: Points of accuracy against sparsity.
         conditions: Errors by season, hour, lead and size of value.
+        resumed: What was told of checkpoints: where the run was resumed, which were damaged.
     """
 
     plan: Plan
@@ -60,6 +63,7 @@ class FitResult:
     regions: Regions
     curve: list[CurvePoint]
     conditions: list[ConditionRow]
+    resumed: tuple[str, ...] = ()
 
     @property
     def weakest(self) -> ConditionRow | None:
@@ -74,8 +78,12 @@ def fit(
     out: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> FitResult:
     """Plan which sensors to keep, and write the plan folder.
+
+    Checkpoints lie in the folder until the plan is written; the same call goes on from the last
+    one.
 
     Args:
         recipe: All settings.
@@ -83,6 +91,7 @@ def fit(
         out: The folder; None: the data's stem with ``.plan``, in the working folder.
         overwrite: Replace an older plan there.
         progress: Told of every stage.
+        tell: Told at once what the user should know of checkpoints.
 
     Raises:
         SensorplanError: See `sensorplan.errors` for the kinds.
@@ -90,7 +99,19 @@ def fit(
     stage = Stages(progress)
     folder = out or default_folder(recipe)
     check_target(folder, overwrite)
-    prepared = prepare(recipe, stage, dataset=dataset)
+    with Journal(folder, recipe.run.checkpoint_every, stage, tell) as journal:
+        return _fit(recipe, dataset, folder, overwrite, stage, journal)
+
+
+def _fit(
+    recipe: Recipe,
+    dataset: "xr.Dataset | None",
+    folder: Path,
+    overwrite: bool,
+    stage: Stages,
+    journal: Journal,
+) -> FitResult:
+    prepared = prepare(recipe, stage, dataset=dataset, journal=journal)
     max_loss, knee = recipe.mask.max_loss, None
     if max_loss is not None:
         knee = knee_within(max_loss, prepared, recipe, stage)
@@ -136,6 +157,7 @@ def fit(
     plan = _plan(written, data, regions, windows, trained, evidence, notes, stage.seconds)
     plan = plan.model_copy(update=found)
     origins = [data.time.labels[step] for step in windows.split.test + windows.split.lookback - 1]
+    journal.close()
     with stage("write"):
         warnings = write_plan(
             folder,
@@ -160,7 +182,8 @@ def fit(
             overwrite=overwrite,
         )
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
-    return FitResult(plan, folder, trained.ranking, regions, curve, conditions)
+    notes_of_run = tuple(journal.notes)
+    return FitResult(plan, folder, trained.ranking, regions, curve, conditions, notes_of_run)
 
 
 def _plan(

@@ -12,7 +12,9 @@ from sensorplan.constraints import Constraints, Rules, verify
 from sensorplan.devices import choose_device, prepare_torch
 from sensorplan.errors import SensorplanError
 from sensorplan.evaluation import Evidence, gather_evidence
+from sensorplan.journal import Journal, UnderWay
 from sensorplan.pipeline.preparing import read_regions, state_rules
+from sensorplan.pipeline.resuming import run_key
 from sensorplan.pipeline.weighing import weigh
 from sensorplan.plan import ConstraintCheck, Ranking
 from sensorplan.rankers import (
@@ -28,7 +30,7 @@ from sensorplan.rankers import (
 )
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import Regions
-from sensorplan.sensors import Bools, SensorData
+from sensorplan.sensors import Bools, Floats, Ints, SensorData
 from sensorplan.training import Trainer
 from sensorplan.windows import Windows, make_windows
 
@@ -73,6 +75,7 @@ def prepare(
     stage: Stage,
     rank: Callable[[History], dict[str, Ranking]] | None = None,
     dataset: "xr.Dataset | None" = None,
+    journal: Journal | None = None,
 ) -> Prepared:
     """Read, cut into windows, rank by baselines, and train the forecaster.
 
@@ -81,6 +84,7 @@ def prepare(
         stage: Told of every stage.
         rank: Makes the baselines' rankings, by name; None: those that the recipe's method needs.
         dataset: What the recipe's path holds, where it is in memory already.
+        journal: Of the run, opened once the data is read; None: nothing is kept.
 
     Raises:
         SensorplanError: The data or the settings cannot be used.
@@ -92,11 +96,13 @@ def prepare(
         constraints, rules, notes = state_rules(recipe, data, regions)
         windows = make_windows(data, regions, recipe.window, device)
         windows = weigh(recipe.training.weight, windows, data, regions)
+    journal = journal or Journal()
+    journal.open(lambda: run_key(recipe, data, regions, constraints, windows))
     with stage("rank by baselines", 1):
         history = make_history(windows, seed=recipe.run.seed)
-        rankings = rank(history) if rank else _rank_by_baselines(recipe.mask.method, history)
+        rankings = rank(history) if rank else _rank_by_baselines(recipe, history, journal)
     with stage("train forecaster", recipe.training.steps) as done:
-        trainer = train_planner(windows, recipe, recipe.run.seed, done)
+        trainer = train_planner(windows, recipe, recipe.run.seed, done, journal)
     return Prepared(data, regions, constraints, rules, trainer, rankings, tuple(notes))
 
 
@@ -131,17 +137,30 @@ def verify_plan(prepared: Prepared, mask: Bools) -> tuple[ConstraintCheck, ...]:
     return checks
 
 
-def _rank_by_baselines(method: str, history: History) -> dict[str, Ranking]:
+def _rank_by_baselines(recipe: Recipe, history: History, journal: Journal) -> dict[str, Ranking]:
     """The rankings of the method, or with DynST of the challengers that the data allows.
 
     Before any training, so that a baseline which cannot take the data says so at once.
     """
+    method = recipe.mask.method
     names = (method,) if method != OWN else challengers_of(history)
-    return {name: RANKERS[name](history) for name in names}
+
+    def rank(name: str) -> Ranking:
+        def step(under_way: UnderWay) -> tuple[Ints, Floats]:
+            ranking = RANKERS[name](history)
+            return ranking.order, ranking.importance
+
+        return Ranking(*journal.step(f"rank by {name}", step))
+
+    return {name: rank(name) for name in names}
 
 
 def train_planner(
-    windows: Windows, recipe: Recipe, seed: int, each_step: Callable[[int], None]
+    windows: Windows,
+    recipe: Recipe,
+    seed: int,
+    each_step: Callable[[int], None],
+    journal: Journal | None = None,
 ) -> Trainer:
     """Train the forecaster that the mask is trained with, under random masks of all sizes.
 
@@ -149,7 +168,7 @@ def train_planner(
         TrainingError: The loss is no number any more.
     """
     settings = recipe.training
-    trainer = Trainer(windows, settings, seed, recipe.mask.robust or 0.0)
+    trainer = Trainer(windows, settings, seed, recipe.mask.robust or 0.0, journal)
     trainer.train(settings.steps, trainer.rate, trainer.random_masks, each_step=each_step)
     return trainer
 

@@ -1,7 +1,7 @@
 """What every result says of its run: stages and their times, data, versions, what was not seen."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from sensorplan.plan import DataRecord
@@ -21,12 +21,16 @@ class Stages:
 
     Attributes:
         progress: Where the progress of each goes.
-        seconds: Of each finished stage.
+        seconds: Of each finished stage; of a run that was resumed, over all its processes.
+        now: The stage under way, or the last one.
     """
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress or (lambda stage, done, total: None)
         self.seconds: dict[str, float] = {}
+        self.now = ""
+        self._begin = 0.0
+        self._earlier: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str, total: int = 1) -> Iterator[Callable[[int], None]]:
@@ -35,11 +39,24 @@ class Stages:
         All parts count as done only when the stage ends.
         """
         total = max(total, 1)
-        begin = time.perf_counter()
+        self.now, self._begin = stage, time.perf_counter()
         self.progress(stage, 0, total)
         yield lambda done: self.progress(stage, min(done, total - 1), total)
         self.progress(stage, total, total)
-        self.seconds[stage] = round(time.perf_counter() - begin, 3)
+        self.seconds[stage] = self._spent()
+
+    def so_far(self) -> dict[str, float]:
+        """Seconds of each stage, the one under way included."""
+        return {**self._earlier, **self.seconds, self.now: self._spent()}
+
+    def go_on_from(self, earlier: Mapping[str, float]) -> None:
+        """Add the seconds that an earlier process took to the stages that are still to come."""
+        self._earlier = {
+            stage: spent for stage, spent in earlier.items() if stage not in self.seconds
+        }
+
+    def _spent(self) -> float:
+        return round(time.perf_counter() - self._begin + self._earlier.get(self.now, 0.0), 3)
 
 
 def data_record(data: SensorData, regions: Regions) -> DataRecord:

@@ -47,12 +47,18 @@ def resample_plan(
     with stage("resample the history", 1):
         if method == OWN:
             resamples, probed = MASK_RESAMPLES, windows_probed(recipe.mask, regions)
-            frequency = mask_frequency(trainer, mask, probed, recipe.run.seed, rules)
+            frequency = trainer.remember(
+                "mask frequency",
+                lambda: mask_frequency(trainer, mask, probed, recipe.run.seed, rules),
+            )
         else:
             resamples = RESAMPLES if regions <= MANY else FEW_RESAMPLES
             history = make_history(trainer.windows, seed=recipe.run.seed)
             block = max(1, min(block, len(history.anomalies) // LEAST_BLOCKS))
-            frequency = ranker_frequency(RANKERS[method], history, rules, block, resamples)
+            frequency = trainer.remember(
+                "ranker frequency",
+                lambda: ranker_frequency(RANKERS[method], history, rules, block, resamples),
+            )
     mean_kept = round(float(frequency[mask].mean()), 6)
     return frequency, Stability(resamples=resamples, block=block, mean_kept=mean_kept)
 

@@ -92,6 +92,8 @@ class Keywords(ConstraintKeywords, total=False):
     max_loss: float
     phases: Sequence[float]
 
+    checkpoint_every: float
+
 
 def with_keywords(
     recipe: Recipe, keywords: Mapping[str, object], allowed: Collection[str]

@@ -210,11 +210,19 @@ FigureFormat = Literal["png", "svg", "pdf"]
 
 
 class RunSettings(Section):
-    """Seed, device, and the format of the figures."""
+    """Seed, device, the format of the figures, and how a run is kept.
+
+    Attributes:
+        seed: Of every random choice.
+        device: Where to compute.
+        figure_format: Of the figures.
+        checkpoint_every: Seconds between two checkpoints of `fit`; 0: none (docs/resume.md).
+    """
 
     seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     figure_format: FigureFormat = "png"
+    checkpoint_every: Annotated[float, Field(ge=0)] = 60.0
 
 
 class Recipe(Section):

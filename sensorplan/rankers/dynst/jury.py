@@ -9,6 +9,7 @@ long as that verdict gets better.
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -83,16 +84,23 @@ class Jury:
         """
         loss = self.loss(mask)
         for attempt in range(attempts):
-            propose = proposer(self._trainer, mask, probed, rules)
             count = math.ceil(FIRST_SHARE * DECAY**attempt * mask.sum())
-            while count > 0:
-                proposed = propose(count)
-                if proposed is not None:
-                    found = self.loss(proposed)
-                    if found < loss - LEAST_GAIN:
-                        mask, loss = proposed, found
-                        break
-                count //= 3
+            improve = partial(self._improve, mask, loss, count, probed, rules)
+            mask, loss = self._trainer.remember(f"refine {attempt}", improve)
+        return mask, loss
+
+    def _improve(
+        self, mask: Bools, loss: float, count: int, probed: int, rules: Rules
+    ) -> tuple[Bools, float]:
+        """Drop and regrow that many regions, fewer until the loss falls, if it does."""
+        propose = proposer(self._trainer, mask, probed, rules)
+        while count > 0:
+            proposed = propose(count)
+            if proposed is not None:
+                found = self.loss(proposed)
+                if found < loss - LEAST_GAIN:
+                    return proposed, found
+            count //= 3
         return mask, loss
 
     def _logarithms(self, mask: Bools) -> Floats:

@@ -1,18 +1,53 @@
 """The moves of the search: prune, swap, and what to go back to."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sensorplan import masking
 from sensorplan.constraints import Rules
+from sensorplan.gating import Snapshot
+from sensorplan.journal import State
 from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.probing import draw_stretches, probe, relative_loss
 from sensorplan.sensors import Bools, Floats
-from sensorplan.training import Snapshot, Trainer
+from sensorplan.training import Trainer
 
 NOISE = (0.0, 0.5, 1.0, 2.0)  # standard deviations of the score, one a proposal
 SPACINGS = (2.0, 6.0, 20.0)  # see `masking.prune_apart`, one a proposal
+
+
+@dataclass
+class Way:
+    """Where a search is between two steps of training.
+
+    Attributes:
+        mask: ``[region]`` as it is now.
+        passed: Masks that it was at, as far as they matter.
+        rounds: How it came about.
+        swapped: Regions regrown in the round under way.
+    """
+
+    mask: Bools
+    passed: list[Bools] = field(default_factory=list)
+    rounds: list[masking.MaskRound] = field(default_factory=list)
+    swapped: int = 0
+
+    def state(self) -> State:
+        """All that it goes on from."""
+        return {
+            "mask": self.mask,
+            "passed": self.passed,
+            "rounds": [(told.stage, told.mask, told.swapped) for told in self.rounds],
+            "swapped": self.swapped,
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from there."""
+        self.mask, self.passed = state["mask"], list(state["passed"])
+        self.rounds = [masking.MaskRound(*told) for told in state["rounds"]]
+        self.swapped = state["swapped"]
 
 
 def prune(

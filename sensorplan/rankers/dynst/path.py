@@ -16,7 +16,7 @@ from sensorplan.constraints import free_rules
 from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
-from sensorplan.rankers.dynst.moves import first_observed, keep_better, prune, swap
+from sensorplan.rankers.dynst.moves import Way, first_observed, keep_better, prune, swap
 from sensorplan.rankers.dynst.probing import windows_probed
 from sensorplan.rankers.dynst.search import OWN
 from sensorplan.recipe import MaskSettings
@@ -56,29 +56,29 @@ def masks_along(
     observed = trainer.windows.observed
     sizes = _sizes(int(observed.sum()), budgets)
     wanted = set(_wanted(int(observed.sum()), budgets))
-    trained: dict[int, Bools] = {int(observed.sum()): observed}
-    mask, free = observed, free_rules(len(observed), len(observed))
+    way = Way(observed, [observed])  # passed: the masks of the wanted budgets
+    free = free_rules(len(observed), len(observed))
     probed = windows_probed(settings, len(observed))
 
     def masks(batch: int) -> Tensor:
         """Half of the batch sees the mask as it is, half random masks of all sizes."""
         drawn = trainer.random_masks(batch)
-        drawn[: batch // 2] = trainer.mask_tensor(mask)
+        drawn[: batch // 2] = trainer.mask_tensor(way.mask)
         return drawn
 
     def update(step: int) -> None:
-        nonlocal mask
         turn, within = divmod(step - 1, settings.round_steps)
         within += 1
-        if within % settings.update_every == 0 and mask.sum() < observed.sum():
+        if within % settings.update_every == 0 and way.mask.sum() < observed.sum():
             begun = within - settings.update_every
             share = masking.swap_fraction(begun, settings.round_steps, settings.swap_fraction)
-            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed, free, last=False)
+            count = math.ceil(share * way.mask.sum())
+            way.mask = swap(trainer, way.mask, count, probed, free, last=False)
         if within == settings.round_steps:
-            if mask.sum() in wanted:
-                trained[int(mask.sum())] = mask
+            if way.mask.sum() in wanted:
+                way.passed.append(way.mask)
             if turn + 1 < len(sizes):
-                mask = prune(trainer, mask, sizes[turn + 1], probed, free, last=False)
+                way.mask = prune(trainer, way.mask, sizes[turn + 1], probed, free, last=False)
         if each_step:
             each_step(step)
 
@@ -90,10 +90,12 @@ def masks_along(
         penalty=settings.penalty,
         each_step=update,
         keep_best=False,
+        companion=way,
     )
     keep_better(trainer, before)
     after = trainer.snapshot()
     trainer.restore(before)
+    trained = {int(mask.sum()): mask for mask in way.passed}
     proposed = {
         size: {OWN: own}
         | {name: first_observed(r, observed, size) for name, r in (challengers or {}).items()}
@@ -106,7 +108,7 @@ def masks_along(
     jury = Jury(trainer, CrossValidation(trainer.windows), probed // JURY_SHARE)
     best = {}
     for place, (size, masks_of_size) in enumerate(proposed.items(), 1):
-        best[size] = _best(jury, masks_of_size, probed)
+        best[size] = _best(trainer, jury, masks_of_size, probed)
         told(steps + settings.practice + CHOOSING * place)
     trainer.restore(after)
     return {
@@ -144,9 +146,12 @@ def _sizes(regions: int, budgets: Sequence[int]) -> list[int]:
     return sizes
 
 
-def _best(jury: Jury, masks: Mapping[str, Bools], probed: int) -> Bools:
+def _best(trainer: Trainer, jury: Jury, masks: Mapping[str, Bools], probed: int) -> Bools:
     """``[region]`` the best of the masks of a budget, refined."""
-    best = masks[best_of({name: jury.loss(mask) for name, mask in masks.items()})]
+    losses = trainer.remember(
+        "judge the candidates", lambda: {name: jury.loss(mask) for name, mask in masks.items()}
+    )
+    best = masks[best_of(losses)]
     rules = free_rules(len(best), int(best.sum()))
     return jury.refine(best, probed, rules, ATTEMPTS)[0]
 

@@ -10,6 +10,7 @@ in rounds and growing back the pruned ones, without more training.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +21,7 @@ from sensorplan.plan import Ranking
 from sensorplan.rankers.dynst.cross_validation import CrossValidation
 from sensorplan.rankers.dynst.jury import Jury, best_of, practise
 from sensorplan.rankers.dynst.moves import (
+    Way,
     first_observed,
     keep_better,
     prune,
@@ -87,33 +89,34 @@ def rank_by_dynst(
     mask = (observed | rules.required) & ~rules.excluded
     kept = _size(trainer, rules, mask, probed)
     sizes = masking.budgets(int(mask.sum()), kept, settings.rounds) + [kept] * settings.refinements
-    settled: list[Bools] = []  # masks since the last pruning
-    rounds, swapped = [masking.MaskRound("start", mask, 0)], 0
+    way = Way(mask, rounds=[masking.MaskRound("start", mask, 0)])
 
     def masks(batch: int) -> Tensor:
         """Half of the batch sees the mask as it is, half random masks of all sizes."""
         drawn = trainer.random_masks(batch)
-        drawn[: batch // 2] = trainer.mask_tensor(mask)
+        drawn[: batch // 2] = trainer.mask_tensor(way.mask)
         return drawn
 
     def update(step: int) -> None:
-        nonlocal mask, swapped
-        previous = mask
+        previous = way.mask
         size = sizes[(step - 1) // settings.round_steps]
         last = step >= settings.rounds * settings.round_steps
-        due = size < mask.sum() and not (last and rules.allow(mask))
+        due = size < way.mask.sum() and not (last and rules.allow(way.mask))
         if step % settings.round_steps == 0 and due:
-            mask = prune(trainer, mask, size, probed, rules, last)
+            way.mask = prune(trainer, way.mask, size, probed, rules, last)
         elif step % settings.update_every == 0:
             share = masking.swap_fraction(step, settings.steps, settings.swap_fraction)
-            mask = swap(trainer, mask, math.ceil(share * mask.sum()), probed, rules, last)
-        if step % settings.update_every == 0 and (last or mask.sum() == kept):
-            settled.append(mask)
-        swapped += masking.regrown(previous, mask)
+            count = math.ceil(share * way.mask.sum())
+            way.mask = swap(trainer, way.mask, count, probed, rules, last)
+        if step % settings.update_every == 0 and (last or way.mask.sum() == kept):
+            way.passed.append(way.mask)
+        way.swapped += masking.regrown(previous, way.mask)
         if step % settings.round_steps == 0:
             pruned = step <= settings.rounds * settings.round_steps
-            rounds.append(masking.MaskRound("prune" if pruned else "refine", mask, swapped))
-            swapped = 0
+            way.rounds.append(
+                masking.MaskRound("prune" if pruned else "refine", way.mask, way.swapped)
+            )
+            way.swapped = 0
         if each_step:
             each_step(step)
 
@@ -124,10 +127,10 @@ def rank_by_dynst(
         penalty=settings.penalty,
         each_step=update,
         keep_best=False,
+        companion=way,
     )
     keep_better(trainer, before)
-    if rules.binding:
-        mask = _obeying(trainer, rules, mask, probed)
+    mask = _obeying(trainer, rules, way.mask, probed) if rules.binding else way.mask
     proposed = {OWN: mask} | {
         name: mask
         for challenger, ranking in (challengers or {}).items()
@@ -146,30 +149,33 @@ def rank_by_dynst(
     jury = Jury(trainer, CrossValidation(trainer.windows), probed)
     candidates = {}
     for place, (name, proposal) in enumerate(proposed.items(), 1):
-        candidates[name] = jury.loss(proposal)
+        candidates[name] = trainer.remember(f"judge {name}", partial(jury.loss, proposal))
         told(practised + CHOOSING * place // len(proposed))
     best = best_of(candidates)
     taken = proposed[best]
     mask, loss = jury.refine(taken, probed, rules)
     told(practised + CHOOSING + REFINING)
     trainer.restore(trained)
-    oscillation = masking.oscillation(settled) if best == OWN else 0.0
+    oscillation = masking.oscillation(way.passed) if best == OWN else 0.0
+    kept_ones = trainer.remember(
+        "eliminate", lambda: eliminate(trainer, mask, probed, rules.required)
+    )
     order = np.concatenate(
         [
-            eliminate(trainer, mask, probed, rules.required),
-            grow_back(trainer, mask, probed, rules.excluded),
+            kept_ones,
+            trainer.remember("grow back", lambda: grow_back(trainer, mask, probed, rules.excluded)),
             np.flatnonzero(~observed & ~mask & ~rules.excluded),
             np.flatnonzero(rules.excluded),
         ]
     )
     ranking = Ranking(order, importance_along(trainer, order))
     full = mask if rules.budget is None else ranking.keep(rules.budget)
-    last = rounds[-1].mask
-    rounds += [
+    last = way.rounds[-1].mask
+    way.rounds += [
         masking.MaskRound("jury", taken, masking.regrown(last, taken)),
         masking.MaskRound("plan", full, masking.regrown(taken, full)),
     ]
-    return MaskTraining(full, ranking, oscillation, candidates, loss, tuple(rounds))
+    return MaskTraining(full, ranking, oscillation, candidates, loss, tuple(way.rounds))
 
 
 def search_parts(settings: MaskSettings) -> int:

@@ -1,0 +1,182 @@
+"""A forecaster behind the gate θ ⊙ mask: its loss, its forecasts, and the gradient to the gate."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sensorplan.forecasters import Network, build_backbone
+from sensorplan.recipe import TrainingSettings
+from sensorplan.sampling import fitting_windows, random_survivors
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.windows import Batch, Windows
+
+TARGETS_PER_STEP = 512  # regions in the loss of one step; more are sampled
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """State of a trainer at one moment."""
+
+    forecaster: dict[str, Tensor]
+    theta: Tensor
+
+
+class GatedForecaster:
+    """A forecaster and θ, the weight of each mask entry, of one network.
+
+    Attributes:
+        forecaster: The backbone.
+        theta: ``[region]`` weight of each mask entry, starts at 1.
+        rng: What every random choice is drawn from.
+        batch_size: Windows in a step.
+        failing: Share of the kept regions that fails, at random in each window, whenever a mask is
+            judged or fine-tuned; 0 unless a plan is to bear failures.
+    """
+
+    def __init__(
+        self, windows: Windows, settings: TrainingSettings, seed: int, failing: float = 0.0
+    ) -> None:
+        self.windows = windows
+        self.settings = settings
+        self.failing = failing
+        self.rng = np.random.default_rng(seed)
+        self.device = windows.anomalies.device
+        training = windows.split.bounds[0]
+        network = Network(
+            lookback=windows.split.lookback,
+            horizon=windows.split.horizon,
+            anomalies=windows.anomalies[:training].cpu().numpy(),
+            valid=windows.valid[:training].cpu().numpy(),
+            calendar_features=windows.calendar.shape[1],
+            topology=windows.topology,
+            seed=seed,
+        )
+        torch.manual_seed(seed)
+        self.forecaster = build_backbone(settings.backbone, settings.options, network)
+        self.forecaster.to(self.device)
+        self._network = network
+        self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
+        self.batch_size = settings.batch_size or fitting_windows(32, windows.regions)
+        horizon = windows.split.horizon
+        self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
+
+    def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Mean squared error over valid targets, each region by its weight."""
+        forecast = self.forecaster(batch.history, batch.seen, batch.calendar, gate, targets)
+        future, valid, weight, further = batch.future, batch.valid, self._weight, batch.weight
+        if targets is not None:
+            future, valid, weight = future[:, targets], valid[:, targets], weight[targets]
+            further = None if further is None else further[:, targets]
+        weight = weight * valid
+        if further is not None:
+            weight = weight * further
+        squares: Tensor = (forecast - future) ** 2 * weight
+        return squares.sum() / weight.sum().clamp(min=1e-6)
+
+    def mask_loss(self, mask: Bools, starts: Ints) -> float:
+        """Loss of one mask ``[region]`` on some windows; the same regions fail for every mask."""
+        if not self.failing:
+            return self._loss(self.mask_tensor(mask), starts)
+        works = random_survivors(np.random.default_rng(0), len(starts), len(mask), self.failing)
+        return self._loss(self.mask_tensor(mask & works), starts)
+
+    def _loss(self, masks: Tensor, starts: Ints) -> float:
+        targets = self._fixed_targets()
+        total = 0.0
+        with torch.no_grad():
+            for part in self._parts(starts):
+                batch = self.windows.batch(starts[part])
+                mask = masks[part] if masks.ndim > 1 else masks
+                total += self.loss(batch, self.theta * mask, targets).item() * len(part)
+        return total / len(starts)
+
+    def gate_gradient(self, masks: Tensor, starts: Ints) -> tuple[Floats, float]:
+        """Gradient of the loss to the gate θ ⊙ mask, and the loss, averaged over windows.
+
+        Args:
+            masks: ``[window, region]``, one for each window.
+            starts: ``[window]``.
+
+        Returns:
+            ``[region]`` the gradient, and the loss.
+        """
+        total, total_loss = torch.zeros(self.windows.regions, device=self.device), 0.0
+        for gradient, loss in self._gate_gradients(masks, starts):
+            total += gradient.sum(0) * len(gradient)
+            total_loss += loss * len(gradient)
+        return (total / len(starts)).cpu().numpy(), total_loss / len(starts)
+
+    def window_gradients(self, masks: Tensor, starts: Ints) -> tuple[Floats, float]:
+        """What `gate_gradient` averages: what each window adds to the gradient, and the mean loss.
+
+        Args:
+            masks: ``[window, region]``, one for each window.
+            starts: ``[window]``.
+
+        Returns:
+            ``[window, region]`` gradients, whose mean is that of the loss, and the loss.
+        """
+        parts, total_loss = [], 0.0
+        for gradient, loss in self._gate_gradients(masks, starts):
+            parts.append(gradient * len(gradient))
+            total_loss += loss * len(gradient)
+        return torch.cat(parts).cpu().numpy(), total_loss / len(starts)
+
+    def _gate_gradients(self, masks: Tensor, starts: Ints) -> Iterator[tuple[Tensor, float]]:
+        """``[part, region]`` gradients of the loss of some windows at a time, and that loss."""
+        for part in self._parts(starts):
+            gate = (self.theta.detach() * masks[part]).requires_grad_()
+            loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
+            (gradient,) = torch.autograd.grad(loss, gate)
+            yield gradient, loss.item()
+
+    def _parts(self, starts: Ints) -> list[Ints]:
+        """Places of the windows, so many at a time as fit in memory."""
+        return np.array_split(np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size)))
+
+    @property
+    def neighbours(self) -> Ints:
+        """``[region, neighbour]`` the regions whose series are nearest to each region's."""
+        return self._network.neighbours[0]
+
+    def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
+        """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""
+        gate = self.theta.detach() * self.mask_tensor(mask)
+
+        def forecast(batch: Batch) -> Tensor:
+            forecasts: Tensor = self.forecaster(batch.history, batch.seen, batch.calendar, gate)
+            return forecasts
+
+        return forecast
+
+    def snapshot(self) -> Snapshot:
+        """The state now, as a copy."""
+        return Snapshot(copy.deepcopy(self.forecaster.state_dict()), self.theta.detach().clone())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a state."""
+        self.forecaster.load_state_dict(snapshot.forecaster)
+        with torch.no_grad():
+            self.theta.copy_(snapshot.theta)
+
+    def mask_tensor(self, mask: Bools) -> Tensor:
+        """``[region]`` bool array as floats on the device."""
+        return torch.from_numpy(mask.astype(np.float32)).to(self.device)
+
+    def _some_targets(self) -> Tensor | None:
+        regions = self.windows.regions
+        if regions <= TARGETS_PER_STEP:
+            return None
+        chosen = self.rng.choice(regions, TARGETS_PER_STEP, replace=False)
+        return torch.from_numpy(chosen).to(self.device)
+
+    def _fixed_targets(self) -> Tensor | None:
+        regions = self.windows.regions
+        if regions <= 2 * TARGETS_PER_STEP:
+            return None
+        chosen = np.random.default_rng(0).choice(regions, 2 * TARGETS_PER_STEP, replace=False)
+        return torch.from_numpy(chosen).to(self.device)
