@@ -5,6 +5,7 @@ import os
 import torch
 
 from sensorplan.errors import TrainingError
+from sensorplan.team import team_size
 
 MOST_THREADS = 8  # more do not help networks of this size
 
@@ -25,7 +26,8 @@ def choose_device(name: str) -> torch.device:
     if not available[name]:
         there = ", ".join(device for device, ready in available.items() if ready)
         raise TrainingError(f"--device {name}: not on this machine; available: auto, {there}")
-    return torch.device(name)
+    place = os.environ.get("LOCAL_RANK") if team_size() > 1 else None  # one GPU a process
+    return torch.device(name, int(place)) if name == "cuda" and place else torch.device(name)
 
 
 def gpu_count() -> int:

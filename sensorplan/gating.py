@@ -66,6 +66,13 @@ class GatedForecaster:
 
     def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
         """Mean squared error over valid targets, each region by its weight."""
+        squares, weight = self.squares(batch, gate, targets)
+        return squares / weight.clamp(min=1e-6)
+
+    def squares(
+        self, batch: Batch, gate: Tensor, targets: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Sum of the squared errors over valid targets by their weights, and of the weights."""
         forecast = self.forecaster(batch.history, batch.seen, batch.calendar, gate, targets)
         future, valid, weight, further = batch.future, batch.valid, self._weight, batch.weight
         if targets is not None:
@@ -75,7 +82,7 @@ class GatedForecaster:
         if further is not None:
             weight = weight * further
         squares: Tensor = (forecast - future) ** 2 * weight
-        return squares.sum() / weight.sum().clamp(min=1e-6)
+        return squares.sum(), weight.sum()
 
     def mask_loss(self, mask: Bools, starts: Ints) -> float:
         """Loss of one mask ``[region]`` on some windows; the same regions fail for every mask."""

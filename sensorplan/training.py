@@ -4,20 +4,21 @@ One `Trainer` serves a whole plan: the first training under random masks, the ro
 the fine-tuning on a final mask all go through `Trainer.train`, with other gates.
 """
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sensorplan.descent import Begin, Descent, Objective, Step
 from sensorplan.errors import TrainingError
 from sensorplan.gating import GatedForecaster, Snapshot
 from sensorplan.journal import Journal, Resumable, State, UnderWay
 from sensorplan.recipe import TrainingSettings
 from sensorplan.sampling import fitting_windows, random_masks, random_survivors
 from sensorplan.sensors import Bools, Ints
+from sensorplan.team import current_team
 from sensorplan.windows import Windows
 
 CHECKS = 10  # of the validation loss in one training
@@ -28,71 +29,12 @@ GateSampler = Callable[[int], Tensor]
 Kept = TypeVar("Kept")
 
 
-class Descent:
-    """AdamW with a one-cycle learning rate (Smith and Topin 2018), and what was best so far.
-
-    Args:
-        parameters: What is trained.
-        learning_rate: The peak.
-        steps: Of the training.
-
-    Attributes:
-        steps_done: How many.
-        best: The best state so far; None: none was noted.
-        best_loss: Its loss on validation.
-    """
-
-    def __init__(
-        self, parameters: Iterable[nn.Parameter], learning_rate: float, steps: int
-    ) -> None:
-        self._parameters = [*parameters]
-        self._optimiser = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.01)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.15
-        )
-        self.steps_done = 0
-        self.best: Snapshot | None = None
-        self.best_loss = np.inf
-
-    def note(self, snapshot: Snapshot, loss: float) -> None:
-        """Take a state as the best, if its loss on validation is the lowest so far."""
-        if self.best is None or loss < self.best_loss:
-            self.best, self.best_loss = snapshot, loss
-
-    def follow(self, loss: Tensor) -> None:
-        """One step down the gradient of a loss."""
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self._optimiser.step()
-        self._schedule.step()
-        self.steps_done += 1
-
-    def state(self) -> State:
-        """All that it goes on from, besides the parameters."""
-        best = self.best and {"forecaster": self.best.forecaster, "theta": self.best.theta}
-        return {
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "steps_done": self.steps_done,
-            "best": best,
-            "best_loss": self.best_loss,
-        }
-
-    def restore(self, state: State) -> None:
-        """Go on from there; the parameters must be as they were then."""
-        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
-        self._schedule.load_state_dict(state["schedule"])
-        self.steps_done = state["steps_done"]
-        self.best = state["best"] and Snapshot(**state["best"])
-        self.best_loss = state["best_loss"]
-
-
 class Trainer(GatedForecaster):
     """Trains a forecaster and θ together.
 
     Attributes:
         journal: Of the run, with what its trainings gave.
+        team: The processes that share the training.
         rate: Peak learning rate of the first training.
         late_rate: That of all later ones: a third.
     """
@@ -107,6 +49,7 @@ class Trainer(GatedForecaster):
     ) -> None:
         super().__init__(windows, settings, seed, failing)
         self.journal = journal or Journal()
+        self.team = current_team()
         self.rate = settings.learning_rate or self.forecaster.learning_rate
         self.late_rate = self.rate / 3
 
@@ -166,13 +109,24 @@ class Trainer(GatedForecaster):
                 own = {"descent": descent.state(), "validation_masks": validation_masks}
                 return {**self._whole(companion), **own}
 
+            self.team.say(Begin(learning_rate, steps, descent.state()))
+            objective = self.team.shared(Objective(self), self.device)
             for step in range(descent.steps_done + 1, steps + 1):
-                descent.follow(self._step_loss(step, masks, penalty))
+                looked_at = self._draw(masks, penalty)
+                self.team.say(looked_at)
+                loss = self._share_of_loss(objective, looked_at)
+                if not torch.isfinite(self.team.total(loss)):
+                    raise TrainingError(
+                        f"the training loss is {loss.item()} at step {step}; "
+                        "expected a finite number: try a smaller learning_rate"
+                    )
+                descent.follow(loss)
                 if keep_best and (step % max(1, steps // CHECKS) == 0 or step == steps):
                     descent.note(self.snapshot(), self.validation_loss(validation_masks))
                 if each_step:
                     each_step(step)
                 under_way.offer(step, state)
+            self.team.say(None)
             if descent.best is not None:
                 self.restore(descent.best)
             return {**self._whole(companion), "best_loss": descent.best_loss}
@@ -189,24 +143,39 @@ class Trainer(GatedForecaster):
         if companion:
             companion.restore(state["companion"])
 
-    def _step_loss(self, number: int, masks: GateSampler, penalty: float) -> Tensor:
-        """Loss of one step, on windows drawn at random.
-
-        Raises:
-            TrainingError: It is no number any more.
-        """
-        training = self.windows.split.train
-        starts = self.rng.choice(training, min(self.batch_size, len(training)), replace=False)
-        mask = masks(len(starts))
-        loss = self.loss(self.windows.batch(starts), self.theta * mask, self._some_targets())
-        if penalty:
-            loss = loss + penalty * (self.theta * mask).abs().mean()
-        if not torch.isfinite(loss):
+    def _draw(self, masks: GateSampler, penalty: float) -> Step:
+        """Windows at random, a mask for each, and the regions that are judged."""
+        training, size = self.windows.split.train, self.team.size
+        if self.batch_size < size:
             raise TrainingError(
-                f"the training loss is {loss.item()} at step {number}; "
-                "expected a finite number: try a smaller learning_rate"
+                f"{size} processes, but batch_size is {self.batch_size} windows a step; expected "
+                f"batch_size >= {size}, or fewer processes"
             )
+        starts = self.rng.choice(training, min(self.batch_size, len(training)), replace=False)
+        return Step(starts, masks(len(starts)), self._some_targets(), penalty)
+
+    def _share_of_loss(self, objective: nn.Module, step: Step) -> Tensor:
+        """The loss of the windows that are this process's; the mean over the team is the loss."""
+        own = slice(self.team.number, None, self.team.size)
+        mask = step.mask.to(self.device)
+        targets = None if step.targets is None else step.targets.to(self.device)
+        squares, weight = objective(self.windows.batch(step.starts[own]), mask[own], targets)
+        loss: Tensor = self.team.size * squares / self.team.total(weight).clamp(min=1e-6)
+        if step.penalty:
+            loss = loss + step.penalty * (self.theta * mask).abs().mean()
         return loss
+
+    def take_part(self) -> None:
+        """Share every training of the first process, until it is done."""
+        while (begin := self.team.hear()) is not None:
+            parameters = [*self.forecaster.parameters(), self.theta]
+            descent = Descent(parameters, begin.learning_rate, begin.steps)
+            descent.restore(begin.state)
+            objective = self.team.shared(Objective(self), self.device)
+            while (step := self.team.hear()) is not None:
+                loss = self._share_of_loss(objective, step)
+                if torch.isfinite(self.team.total(loss)):  # else the first process ends the run
+                    descent.follow(loss)
 
     def _tune(self, masks: GateSampler) -> float:
         """Let a closed form take its settings, on fewer windows where each has its own mask."""

@@ -1,5 +1,6 @@
 """The application that commands register with, and how each of them ends."""
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ from typer.core import TyperGroup
 
 from sensorplan.cli.log import LOG
 from sensorplan.cli.streams import accept_any_text, one_line, silence_stdout, to_stderr
-from sensorplan.errors import OutputError, SensorplanError
+from sensorplan.errors import OutputError, RecipeError, SensorplanError
 from sensorplan.version import __version__
 
 INTERRUPTED = 130
@@ -57,6 +58,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
@@ -64,3 +66,9 @@ def _main(
 ) -> None:
     """Find the sensors of a network that can be switched off, and what that costs."""
     accept_any_text()
+    shared = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    if shared and ctx.invoked_subcommand != "fit":
+        raise RecipeError(
+            f"torchrun with {os.environ['WORLD_SIZE']} processes; {ctx.invoked_subcommand} runs in "
+            "one, expected fit"
+        )

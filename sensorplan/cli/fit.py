@@ -95,9 +95,14 @@ def fit(
     )
     from sensorplan.cli import fit_screen, screen
     from sensorplan.pipeline import fit as run_fit
+    from sensorplan.pipeline import follow, joined
 
-    with StageReport(quiet) as progress:
-        result = run_fit(settings, out=out, overwrite=overwrite, progress=progress, tell=_tell)
+    with joined() as team:
+        if not team.leads:
+            follow(settings)
+            return
+        with StageReport(quiet) as progress:
+            result = run_fit(settings, out=out, overwrite=overwrite, progress=progress, tell=_tell)
     screen.show(fit_screen.fit_json(result) if as_json else fit_screen.fit_lines(result))
     screen.show_warnings(result.plan.warnings)
 

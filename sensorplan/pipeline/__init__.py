@@ -5,10 +5,12 @@ from sensorplan.pipeline.curving import CurveResult, draw_curve
 from sensorplan.pipeline.diffing import Difference, diff
 from sensorplan.pipeline.exporting import ExportedModel, export_model
 from sensorplan.pipeline.fitting import FitResult, fit
+from sensorplan.pipeline.following import follow
 from sensorplan.pipeline.forecasting import ForecastResult, forecast
 from sensorplan.pipeline.inspecting import Inspection, inspect
 from sensorplan.pipeline.recording import Progress
 from sensorplan.pipeline.scoring import Evaluation, evaluate
+from sensorplan.team import joined
 
 __all__ = [
     "ComparisonResult",
@@ -26,6 +28,8 @@ __all__ = [
     "evaluate",
     "export_model",
     "fit",
+    "follow",
     "forecast",
     "inspect",
+    "joined",
 ]

@@ -15,6 +15,7 @@ from sensorplan.packing import fingerprint
 from sensorplan.recipe import Recipe
 from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
+from sensorplan.team import current_team
 from sensorplan.version import versions
 from sensorplan.windows import Windows
 
@@ -66,5 +67,6 @@ def _machine(device: torch.device) -> dict[str, object]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": (platform.machine(), torch.backends.cpu.get_cpu_capability()),
         "threads": torch.get_num_threads(),
+        "processes": current_team().size,
         "linear algebra": sorted(libraries),
     }
