@@ -119,7 +119,10 @@ def test_shares_of_the_loss_add_up_to_it():
     step = trainer._draw(trainer.random_masks, 0.01)
     objective = Objective(trainer)
     batch = trainer.windows.batch(step.starts)
-    loss = trainer.loss(batch, trainer.theta * step.mask) + 0.01 * (trainer.theta * step.mask).abs().mean()
+    loss = (
+        trainer.loss(batch, trainer.theta * step.mask)
+        + 0.01 * (trainer.theta * step.mask).abs().mean()
+    )
     _, whole_weight = trainer.squares(batch, trainer.theta * step.mask)
     halves = []
     for number in (0, 1):

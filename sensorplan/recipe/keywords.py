@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 from sensorplan.errors import RecipeError
 from sensorplan.recipe.explaining import known_names
 from sensorplan.recipe.files import override
-from sensorplan.recipe.settings import Method, Recipe
+from sensorplan.recipe.settings import FigureFormat, Method, Recipe
 
 Path = str | os.PathLike[str]
 Several = str | Sequence[str]
@@ -59,6 +59,7 @@ class TrainingKeywords(DataKeywords, total=False):
 
     seed: int
     device: Literal["auto", "cpu", "cuda", "mps"]
+    figure_format: FigureFormat
 
 
 class CurveKeywords(TrainingKeywords, total=False):
