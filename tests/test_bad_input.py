@@ -194,8 +194,10 @@ def test_wrong_usage(case, run, tmp_path):
 def test_an_output_folder_that_exists(run, tmp_path):
     path = save(make_dataset(), tmp_path)
     (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
     assert_refused(run(path, "--out", "out"), 5, "out: exists already; --overwrite")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert_refused(run(path, "--out", "out", "--overwrite"), 5, "out: holds no plan.json")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize("out", ["quick.toml/out", "quick.toml/deep/out"])

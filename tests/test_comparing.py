@@ -21,7 +21,7 @@ from sensorplan.pipeline.comparing import METHODS, SPARSITIES, compare_methods
 from sensorplan.pipeline.judging import JUDGES
 from sensorplan.pipeline.planning import RANDOM_PLANS, plan_sensors, prepare, train_masks
 from sensorplan.pipeline.recording import Stages
-from sensorplan.rankers import RANKERS
+from sensorplan.rankers import RANKERS, search_parts
 from sensorplan.recipe import dump_recipe
 
 FILES = {"compare.csv", "by_lead.csv", "by_sensor.csv", "compare.json", "compare.png"}
@@ -163,7 +163,9 @@ def test_a_mask_does_not_depend_on_the_budgets_before_it(network):
     assert [int(one.mask.sum()) for one in trained] == [6, 4, 2]
     np.testing.assert_array_equal(trained[-1].mask, alone.mask)
     np.testing.assert_array_equal(trained[-1].ranking.order, alone.ranking.order)
-    assert steps == list(range(1, 3 * recipe.mask.steps + 1))
+    assert steps == sorted(steps)
+    assert steps[0] == 1
+    assert 2 < steps[-1] / search_parts(recipe.mask) <= 3
 
 
 def test_one_fold_is_the_split_of_fit(network, tmp_path):
