@@ -112,15 +112,7 @@ class Trainer(GatedForecaster):
             self.team.say(Begin(learning_rate, steps, descent.state()))
             objective = self.team.shared(Objective(self), self.device)
             for step in range(descent.steps_done + 1, steps + 1):
-                looked_at = self._draw(masks, penalty)
-                self.team.say(looked_at)
-                loss = self._share_of_loss(objective, looked_at)
-                if not torch.isfinite(self.team.total(loss)):
-                    raise TrainingError(
-                        f"the training loss is {loss.item()} at step {step}; "
-                        "expected a finite number: try a smaller learning_rate"
-                    )
-                descent.follow(loss)
+                descent.follow(self._step_loss(step, objective, masks, penalty))
                 if keep_best and (step % max(1, steps // CHECKS) == 0 or step == steps):
                     descent.note(self.snapshot(), self.validation_loss(validation_masks))
                 if each_step:
@@ -142,6 +134,24 @@ class Trainer(GatedForecaster):
         self.resume(state["trainer"])
         if companion:
             companion.restore(state["companion"])
+
+    def _step_loss(
+        self, number: int, objective: nn.Module, masks: GateSampler, penalty: float
+    ) -> Tensor:
+        """Loss of one step, on this process's share of windows drawn at random.
+
+        Raises:
+            TrainingError: It is no number any more.
+        """
+        step = self._draw(masks, penalty)
+        self.team.say(step)
+        loss = self._share_of_loss(objective, step)
+        if not torch.isfinite(self.team.total(loss)):
+            raise TrainingError(
+                f"the training loss is {loss.item()} at step {number}; "
+                "expected a finite number: try a smaller learning_rate"
+            )
+        return loss
 
     def _draw(self, masks: GateSampler, penalty: float) -> Step:
         """Windows at random, a mask for each, and the regions that are judged."""

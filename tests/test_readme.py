@@ -1,6 +1,7 @@
 import re
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from sensorplan.cli import app
 from sensorplan.exports import maps, report
 from sensorplan.sensors import Source
+from sensorplan.team import Team
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,6 +35,7 @@ def without_training(monkeypatch):
     """The command line as it is, in front of a pipeline that only takes note."""
     stub = ModuleType("sensorplan.pipeline")
     stub.fit = lambda recipe, **options: make_result()
+    stub.joined, stub.follow = lambda: nullcontext(Team()), None
     many = ModuleType("sensorplan.batch")
     many.run_batch = lambda recipes, **options: make_batch_result()
     monkeypatch.setitem(sys.modules, "sensorplan.batch", many)

@@ -135,9 +135,9 @@ def test_what_is_done_is_not_done_again(network, tmp_path, monkeypatch):
     out, steps, ranked = tmp_path / "a.plan", [], []
     step_loss, rank = Trainer._step_loss, RANKERS["variance"]
 
-    def counting(self, number, masks, penalty):
+    def counting(self, number, *arguments):
         steps.append(number)
-        return step_loss(self, number, masks, penalty)
+        return step_loss(self, number, *arguments)
 
     monkeypatch.setattr(Trainer, "_step_loss", counting)
     monkeypatch.setitem(RANKERS, "variance", lambda history: ranked.append(1) or rank(history))
@@ -283,10 +283,10 @@ def test_the_times_of_stages_are_those_of_all_processes(network, tmp_path, monke
     recipe, out = recipe_of(network, method="variance"), tmp_path / "a.plan"
     steps = Trainer._step_loss
 
-    def slowly(self, number, masks, penalty):
+    def slowly(self, number, *arguments):
         if number == 1:
             time.sleep(0.5)
-        return steps(self, number, masks, penalty)
+        return steps(self, number, *arguments)
 
     monkeypatch.setattr(Trainer, "_step_loss", slowly)
     run_until_killed(recipe, out, 4)
