@@ -44,23 +44,27 @@ class GatedForecaster:
         self.settings = settings
         self.failing = failing
         self.rng = np.random.default_rng(seed)
-        self.device = windows.anomalies.device
+        self.device = windows.device
         training = windows.split.bounds[0]
+        anomalies, valid = windows.sample(training)
         network = Network(
             lookback=windows.split.lookback,
             horizon=windows.split.horizon,
-            anomalies=windows.anomalies[:training].cpu().numpy(),
-            valid=windows.valid[:training].cpu().numpy(),
+            anomalies=anomalies,
+            valid=valid,
             calendar_features=windows.calendar.shape[1],
             topology=windows.topology,
             seed=seed,
+            breaks=windows.breaks(training),
+            most_values=windows.series.most_values,
         )
         torch.manual_seed(seed)
         self.forecaster = build_backbone(settings.backbone, settings.options, network)
         self.forecaster.to(self.device)
         self._network = network
         self.theta = nn.Parameter(torch.ones(windows.regions, device=self.device))
-        self.batch_size = settings.batch_size or fitting_windows(32, windows.regions)
+        fitting = fitting_windows(32, windows.regions)
+        self.batch_size = settings.batch_size or windows.at_a_time(fitting)
         horizon = windows.split.horizon
         self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
 
@@ -143,7 +147,8 @@ class GatedForecaster:
 
     def _parts(self, starts: Ints) -> list[Ints]:
         """Places of the windows, so many at a time as fit in memory."""
-        return np.array_split(np.arange(len(starts)), -(-len(starts) // (2 * self.batch_size)))
+        size = self.windows.at_a_time(2 * self.batch_size)
+        return np.array_split(np.arange(len(starts)), -(-len(starts) // size))
 
     @property
     def neighbours(self) -> Ints:

@@ -6,12 +6,14 @@ array axis. A missing value is NaN; ``valid`` is True where a value was observed
 a mask.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sensorplan.spool import Spool
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -128,7 +130,8 @@ class SensorData:
     """The history of a network.
 
     Attributes:
-        values: ``[time, node, channel]`` float32 in each channel's own unit; NaN where missing.
+        values: ``[time, node, channel]`` float32 in each channel's own unit; NaN where missing. On
+            disk where they do not fit into the memory that a run may take.
         sensors: ``[node]`` unique names.
         channels: ``[channel]`` what is measured.
         time: The time axis.
@@ -144,7 +147,7 @@ class SensorData:
         warnings: Plain sentences for the user.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.float32] | Spool
     sensors: tuple[str, ...]
     channels: tuple[Channel, ...]
     time: TimeAxis
@@ -164,12 +167,45 @@ class SensorData:
 
     @property
     def valid(self) -> Bools:
-        """``[time, node, channel]`` True where a value was observed."""
-        return np.isfinite(self.values)
+        """``[time, node, channel]`` True where a value was observed, of a history in memory."""
+        return np.isfinite(self.held)
+
+    @property
+    def held(self) -> NDArray[np.float32]:
+        """The values, which are in memory."""
+        assert not isinstance(self.values, Spool)
+        return self.values
+
+    @property
+    def share_observed(self) -> float:
+        """Share of the values that were observed."""
+        observed = sum(int(np.isfinite(block).sum()) for block in blocks(self.values))
+        return observed / float(np.prod(self.values.shape, dtype=float))
+
+    def at(self, steps: Ints) -> NDArray[np.float32]:
+        """``[step, node, channel]`` the values at some steps."""
+        return self.values.read(steps) if isinstance(self.values, Spool) else self.values[steps]
+
+    def sample(self, end: int) -> NDArray[np.float32]:
+        """Values of the first `end` steps: all of them, or on disk as many as may be held."""
+        if not isinstance(self.values, Spool):
+            return self.values[:end]
+        return self.values.read(self.values.sample_steps(end))
 
     def until(self, end: int) -> "SensorData":
         """The history up to its first `end` steps."""
-        return replace(self, values=self.values[:end], time=self.time.until(end))
+        values = self.values
+        cut = values.until(end) if isinstance(values, Spool) else values[:end]
+        return replace(self, values=cut, time=self.time.until(end))
+
+
+def blocks(values: NDArray[np.float32] | Spool) -> Iterator[NDArray[np.float32]]:
+    """The values ``[time, node, channel]`` in memory: whole, or from disk some steps at a time."""
+    if not isinstance(values, Spool):
+        yield values
+        return
+    for steps in values.parts():
+        yield values.read(steps)
 
 
 def cell_name(y: float, x: float, decimals: int = 4) -> str:

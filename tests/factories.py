@@ -121,8 +121,8 @@ def network_of(windows: Windows, seed: int = 0) -> Network:
     return Network(
         lookback=windows.split.lookback,
         horizon=windows.split.horizon,
-        anomalies=windows.anomalies[:training].numpy(),
-        valid=windows.valid[:training].numpy(),
+        anomalies=windows.series.anomalies[:training].numpy(),
+        valid=windows.series.valid[:training].numpy(),
         calendar_features=windows.calendar.shape[1],
         topology=windows.topology,
         seed=seed,

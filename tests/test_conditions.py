@@ -64,7 +64,7 @@ def brute_force(windows, data, regions):
         low, high = np.nanquantile(training.astype(float), (0.05, 0.95), axis=0)
     areas = node_areas(data.geometry)
     variables = len(data.channels)
-    future = windows.anomalies.numpy()
+    future = windows.series.anomalies.numpy()
     found = {}
     for start, lead in product(windows.split.test, range(windows.split.horizon)):
         step = start + windows.split.lookback + lead
@@ -72,7 +72,7 @@ def brute_force(windows, data, regions):
         hour = int((stamp - stamp.astype("datetime64[D]")).astype(int) // 3600)
         weekend = (stamp.astype("datetime64[D]").astype(int) + 3) % 7 >= 5
         for region, channel in np.ndindex(*values.shape[1:]):
-            if not windows.valid[step, region, channel]:
+            if not windows.series.valid[step, region, channel]:
                 continue
             anomaly = torch.tensor(future[step, region, channel])
             batch = type("One", (), {"future": anomaly})
@@ -151,14 +151,14 @@ def test_the_condition_is_that_of_the_target_and_not_of_the_window():
     data = make_sensor_data(nodes=3, times=300)
     windows, data, regions = make_case(data)
     night = np.flatnonzero(data.time.time_of_day < 0.25)
-    clear = windows.anomalies.clone()
+    clear = windows.series.anomalies.clone()
     clear[torch.from_numpy(night)] += 7
-    marked = replace(windows, anomalies=clear)
+    marked = replace(windows, series=replace(windows.series, anomalies=clear))
 
     def off_at_night(batch):  # the same windows without the mark, so wrong by 7 at night
         return torch.where(batch.future > 3.5, batch.future - 7, batch.future + 0.01)
 
-    assert windows.anomalies.abs().max() < 3.5
+    assert windows.series.anomalies.abs().max() < 3.5
     rows = condition_rows(marked, data, regions, everything, off_at_night)
     errors = {row.value: row.rmse_plan for row in rows if row.condition == "time_of_day"}
     scale = float(windows.error_scale.max())

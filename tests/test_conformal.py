@@ -1,5 +1,7 @@
 """Intervals from validation errors, and how far they hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -172,9 +174,9 @@ def test_widening_looks_at_kept_sensors_and_earlier_time(windows):
     at = np.array([700])
 
     def ask(change):
-        changed = windows.anomalies.clone()
+        changed = windows.series.anomalies.clone()
         change(changed)
-        other = type(windows)(**{**vars(windows), "anomalies": changed})
+        other = replace(windows, series=replace(windows.series, anomalies=changed))
         return widening(other, at, forecast_zero, kept, intervals, since=0)[:, 0].numpy()
 
     usual = ask(lambda anomalies: None)

@@ -144,13 +144,13 @@ def test_the_drivers_have_the_lower_loss_of_two_baselines(trainer):
     losses = baseline_losses(trainer, rankings, [3, 5])
     assert losses["drivers"] < losses["others"]
     end = trainer.windows.split.bounds[1]
-    later = trainer.windows.anomalies[end:].clone()
+    later = trainer.windows.series.anomalies[end:].clone()
     stream = trainer.rng.bit_generator.state
     first = baseline_losses(trainer, rankings, [3])
     trainer.rng.bit_generator.state = stream
-    trainer.windows.anomalies[end:] = 100
+    trainer.windows.series.anomalies[end:] = 100
     assert baseline_losses(trainer, rankings, [3]) == first
-    trainer.windows.anomalies[end:] = later
+    trainer.windows.series.anomalies[end:] = later
 
 
 def masks_of(nodes=12, settings=QUICK, change=None, challengers=None, told=None, steps=20):

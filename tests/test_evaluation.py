@@ -33,8 +33,8 @@ def make_case(channels, gaps, patch):
         make_sensor_data(times=200, grid=(2, 4), channels=channels, gaps=gaps), patch=patch
     )
     climatology = windows.climatology(torch.arange(200)).numpy().astype(float)
-    values = windows.anomalies.numpy() * windows.error_scale.numpy() + climatology
-    return windows, np.where(windows.valid, values, np.nan), climatology
+    values = windows.series.anomalies.numpy() * windows.error_scale.numpy() + climatology
+    return windows, np.where(windows.series.valid, values, np.nan), climatology
 
 
 def brute_force(windows, values, forecast):
@@ -126,7 +126,7 @@ def test_a_perfect_forecast_has_no_error(channels, gaps, patch):
     assert off.rmse == 0
     worse = forecast_errors(windows, windows.split.test, lambda batch: batch.future + 1)
     scale = windows.error_scale.numpy()
-    weight = windows.valid.numpy()
+    weight = windows.series.valid.numpy()
     expected = (
         sum((weight[s + 4 : s + 6] * scale**2).sum() for s in windows.split.test)
         / worse.by_window.count.sum()

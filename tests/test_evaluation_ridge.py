@@ -16,7 +16,7 @@ def test_lag_features_by_loops(channels, gaps):
     windows = make_windows_of(channels=channels, gaps=gaps)
     mask, starts = np.array([1, 0, 0, 1, 1, 0], bool), windows.split.train[:30]
     found = lag_features(windows.batch(starts), mask, channels).reshape(30, 3, 3, channels)
-    values, valid = windows.anomalies.numpy(), windows.valid.numpy()
+    values, valid = windows.series.anomalies.numpy(), windows.series.valid.numpy()
     for number, start in enumerate(starts):
         for place, region in enumerate(np.flatnonzero(mask)):
             for channel in range(channels):

@@ -65,8 +65,8 @@ def test_the_history_ends_with_validation():
     windows = cut_windows(make_sensor_data(times=400, gaps=0.2))
     history = make_history(windows, seed=3)
     assert len(history.anomalies) == windows.split.bounds[1] == 320
-    np.testing.assert_array_equal(history.anomalies, windows.anomalies[:320].numpy())
-    np.testing.assert_array_equal(history.valid, windows.valid[:320].numpy())
+    np.testing.assert_array_equal(history.anomalies, windows.series.anomalies[:320].numpy())
+    np.testing.assert_array_equal(history.valid, windows.series.valid[:320].numpy())
     np.testing.assert_array_equal(history.scale, windows.error_scale.numpy())
     assert (history.horizon, history.geographic, history.seed) == (2, True, 3)
 

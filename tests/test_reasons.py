@@ -176,10 +176,10 @@ def test_the_test_stretch_has_no_say_in_ties(twins, monkeypatch):
     monkeypatch.setattr(reasons, "TIE", 0.05)
     before = find_ties([twins], mask, judged, candidates, 200)
     end = twins.windows.split.bounds[1]
-    later = twins.windows.anomalies[end:].clone()
-    twins.windows.anomalies[end:] = 100
+    later = twins.windows.series.anomalies[end:].clone()
+    twins.windows.series.anomalies[end:] = 100
     after = find_ties([twins], mask, judged, candidates, 200)
-    twins.windows.anomalies[end:] = later
+    twins.windows.series.anomalies[end:] = later
     assert before == after
     assert before[1]
 

@@ -230,10 +230,9 @@ def test_gate_gradient_against_finite_differences():
     windows = trainer.windows
     windows = replace(
         windows,
-        **{
-            name: getattr(windows, name).double()
-            for name in ("anomalies", "calendar", "loss_weight")
-        },
+        series=replace(windows.series, anomalies=windows.series.anomalies.double()),
+        calendar=windows.calendar.double(),
+        loss_weight=windows.loss_weight.double(),
     )
     trainer.windows, trainer._weight = windows, trainer._weight.double()
     starts = windows.split.train[:20]

@@ -68,7 +68,7 @@ def test_the_tails_count_as_much_as_the_rest():
             expected = np.where((values < low) | (values > high), 9, 1)
             found = windows.value_weight[:, node, channel].numpy()
             assert (found == expected).mean() > 0.998  # rounding at a quantile
-    weight = windows.value_weight[:training][windows.valid[:training]]
+    weight = windows.value_weight[:training][windows.series.valid[:training]]
     tails, rest = weight[weight > 1].sum().item(), weight[weight == 1].sum().item()
     assert tails == pytest.approx(rest, rel=0.06)
     batch = windows.batch(windows.split.train[:9])

@@ -236,7 +236,7 @@ def test_a_constant_sensor_does_not_blow_up(constant):
     values[:, 0] += 2 * max(constant, 1) * rng.normal(size=200)
     windows = cut_windows(make_data(values))
     assert windows.error_scale.min() >= 0.05 * windows.error_scale.max()
-    assert windows.anomalies[:, 1:].abs().max() < 2
+    assert windows.series.anomalies[:, 1:].abs().max() < 2
 
 
 @pytest.mark.parametrize("constant", [0.0, 10.1])
@@ -262,7 +262,7 @@ def test_a_constant_that_jumps_after_training_stays_finite():
     values = np.full((200, 3), 7.0)
     values[:, 0] = np.arange(200) % 5
     values[160:, 1:] = 9
-    assert torch.isfinite(cut_windows(make_data(values)).anomalies).all()
+    assert torch.isfinite(cut_windows(make_data(values)).series.anomalies).all()
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ def test_a_region_never_observed_in_training_is_no_target():
     values[:130, 1] = np.nan
     windows = cut_windows(make_data(values))
     assert windows.observed.tolist() == [True, False, True]
-    assert not windows.valid[:, 1].any()
-    assert (windows.anomalies[:, 1] == 0).all()
+    assert not windows.series.valid[:, 1].any()
+    assert (windows.series.anomalies[:, 1] == 0).all()
 
 
 # Streams
@@ -312,11 +312,15 @@ def test_batches_are_slices(channels):
     starts = np.array([5, 0, 17, 17])
     batch = windows.batch(starts)
     assert len(batch) == 4
-    np.testing.assert_array_equal(batch.history, brute_force(windows, windows.anomalies, starts, 4))
-    np.testing.assert_array_equal(batch.seen, brute_force(windows, windows.valid, starts, 4))
+    np.testing.assert_array_equal(
+        batch.history, brute_force(windows, windows.series.anomalies, starts, 4)
+    )
+    np.testing.assert_array_equal(batch.seen, brute_force(windows, windows.series.valid, starts, 4))
     ahead = starts + 4
-    np.testing.assert_array_equal(batch.future, brute_force(windows, windows.anomalies, ahead, 2))
-    np.testing.assert_array_equal(batch.valid, brute_force(windows, windows.valid, ahead, 2))
+    np.testing.assert_array_equal(
+        batch.future, brute_force(windows, windows.series.anomalies, ahead, 2)
+    )
+    np.testing.assert_array_equal(batch.valid, brute_force(windows, windows.series.valid, ahead, 2))
     np.testing.assert_array_equal(batch.calendar, windows.calendar[ahead + 1])
     assert batch.seen.dtype == torch.float32
     assert batch.valid.dtype == torch.bool
@@ -327,9 +331,9 @@ def test_valid_is_what_was_observed_and_nothing_is_imputed(patch):
     data = make_sensor_data(grid=(3, 4), gaps=0.3, channels=2)
     windows = cut_windows(data, patch=patch)
     values = patchify(data, patch or (1, 1)).gather(data.values)
-    np.testing.assert_array_equal(windows.valid, np.isfinite(values))
-    assert (windows.anomalies[~windows.valid] == 0).all()
-    assert (windows.anomalies[windows.valid] != 0).float().mean() > 0.99
+    np.testing.assert_array_equal(windows.series.valid, np.isfinite(values))
+    assert (windows.series.anomalies[~windows.series.valid] == 0).all()
+    assert (windows.series.anomalies[windows.series.valid] != 0).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.3])
@@ -338,8 +342,8 @@ def test_anomalies_turn_into_values_again(gaps, patch):
     data = make_sensor_data(times=400, grid=(3, 4), gaps=gaps)
     windows = cut_windows(data, patch=patch)
     values = patchify(data, patch or (1, 1)).gather(data.values)
-    again = windows.anomalies * windows.error_scale + windows.climatology(torch.arange(400))
-    np.testing.assert_allclose(again[windows.valid], values[windows.valid], rtol=1e-5)
+    again = windows.series.anomalies * windows.error_scale + windows.climatology(torch.arange(400))
+    np.testing.assert_allclose(again[windows.series.valid], values[windows.series.valid], rtol=1e-5)
 
 
 @pytest.mark.parametrize("patch", [None, (2, 3)])
@@ -348,7 +352,7 @@ def test_several_variables_are_scored_in_standard_deviations(patch):
     factor = np.array([1.0, 100.0, 0.01], np.float32)
     windows = cut_windows(replace(data, values=data.values * factor), patch=patch)
     values = patchify(data, patch or (1, 1)).gather(data.values * factor)
-    again = windows.anomalies * windows.error_scale + windows.climatology(torch.arange(400))
+    again = windows.series.anomalies * windows.error_scale + windows.climatology(torch.arange(400))
     ratio = (again.numpy() / values).reshape(400, windows.regions, -1, 3)  # slot, variable
     for variable in range(3):  # one factor for all sensors, so that they weigh by their spread
         unit = np.nanmedian(ratio[..., variable])
@@ -374,7 +378,7 @@ def test_channels_of_a_patch_are_scaled_by_their_own_variable():
 def test_an_empty_slot_is_missing_at_all_times():
     windows = cut_windows(make_sensor_data(grid=(3, 3)), patch=(2, 2))
     assert windows.channels == 4
-    assert windows.valid[0].sum(1).tolist() == [4, 2, 2, 1]
+    assert windows.series.valid[0].sum(1).tolist() == [4, 2, 2, 1]
     assert torch.isfinite(windows.error_scale).all()
 
 
@@ -386,8 +390,8 @@ def test_scaling_and_training_know_nothing_of_later_time(channels):
     later = data.values.copy()
     later[first:] = 7 * later[first:] + 1000
     other = cut_windows(replace(data, values=later))
-    assert torch.equal(windows.anomalies[:first], other.anomalies[:first])
-    assert not torch.equal(windows.anomalies[first:], other.anomalies[first:])
+    assert torch.equal(windows.series.anomalies[:first], other.series.anomalies[:first])
+    assert not torch.equal(windows.series.anomalies[first:], other.series.anomalies[first:])
     for name in ("level", "cycles", "error_scale", "loss_weight"):
         assert torch.equal(getattr(windows, name), getattr(other, name))
 

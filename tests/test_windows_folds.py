@@ -58,7 +58,7 @@ def test_later_time_changes_nothing_of_an_earlier_fold():
         make_windows(fold, nodalize(fold), settings, torch.device("cpu"))
         for fold, settings in folds
     ]
-    assert torch.equal(windows[0].anomalies, windows[1].anomalies)
+    assert torch.equal(windows[0].series.anomalies, windows[1].series.anomalies)
     assert torch.equal(windows[0].error_scale, windows[1].error_scale)
 
 

@@ -44,6 +44,7 @@ def curve(
     seed: options.Seed = None,
     device: options.Device = None,
     figure_format: options.FigureFormat = None,
+    memory: options.MemoryBound = None,
     out: Folder = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -65,7 +66,7 @@ def curve(
         data=options.data_section(data, variable, missing, resample, stations, adjacency),
         window={"lookback": lookback, "horizon": horizon, "patch": patch},
         training={"backbone": backbone, "weight": weight},
-        run={"seed": seed, "device": device, "figure_format": figure_format},
+        run={"seed": seed, "device": device, "figure_format": figure_format, "memory": memory},
     )
     from sensorplan.cli import curve_screen, screen
     from sensorplan.curve import MAX_LOSS

@@ -46,6 +46,7 @@ def fit(
     device: options.Device = None,
     figure_format: options.FigureFormat = None,
     checkpoint_every: options.CheckpointEvery = None,
+    memory: options.MemoryBound = None,
     out: options.Out = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -91,6 +92,7 @@ def fit(
             "device": device,
             "figure_format": figure_format,
             "checkpoint_every": checkpoint_every,
+            "memory": memory,
         },
     )
     from sensorplan.cli import fit_screen, screen

@@ -148,6 +148,14 @@ CheckpointEvery = Annotated[
         "killed (60); 0: none.",
     ),
 ]
+MemoryBound = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Bound on the resident memory, say 4GB; a history that does not fit goes to disk.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The plan folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]

@@ -164,15 +164,15 @@ class _Sizes:
     """Which targets are low or high for their series, by quantiles of its training values."""
 
     def __init__(self, windows: Windows, data: SensorData, regions: Regions) -> None:
-        self._split, self._values, self._regions = windows.split, data.values, regions
-        limits = tail_limits(data.values[: windows.split.bounds[0]])
+        self._split, self._data, self._regions = windows.split, data, regions
+        limits = tail_limits(data.sample(windows.split.bounds[0]))
         self._low, self._high = regions.gather(limits)
 
     def of(self, starts: Ints) -> Tensor:
         """``[window, region, lead, channel]`` the place in `OBSERVED` of each target."""
         horizon = self._split.horizon
         steps = starts[:, None] + self._split.lookback + np.arange(horizon)
-        values = self._regions.gather(self._values[steps.ravel()])
+        values = self._regions.gather(self._data.at(steps.ravel()))
         places = (1 + (values > self._high) - (values < self._low)).astype(np.int8)
         by_window = places.reshape(*steps.shape, *places.shape[1:])
         return torch.from_numpy(by_window).transpose(1, 2)
@@ -185,7 +185,7 @@ def _slot_areas(windows: Windows, data: SensorData, regions: Regions) -> Tensor:
         areas = np.zeros(len(data.sensors))
     each = np.broadcast_to(areas[:, None], data.values.shape[1:])
     slots = np.nan_to_num(regions.gather(each[None])[0])
-    return torch.from_numpy(slots[:, None]).to(windows.anomalies.device)
+    return torch.from_numpy(slots[:, None]).to(windows.device)
 
 
 def _calendar(time: TimeAxis) -> Iterator[tuple[str, Sequence[str], Ints]]:

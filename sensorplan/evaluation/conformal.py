@@ -65,7 +65,8 @@ def calibrate(windows: Windows, forecast: Forecast, kept: Bools) -> Intervals:
     """
     split = windows.split
     values = len(split.validation) * windows.regions * split.horizon * windows.channels
-    every = max(1, min(-(-values // MOST_VALUES), len(split.validation) // 2))
+    most = min(MOST_VALUES, windows.series.most_values or MOST_VALUES)
+    every = max(1, min(-(-values // most), len(split.validation) // 2))
     starts = split.validation[::every]
     parts = [
         (error.cpu().numpy(), valid.cpu().numpy())

@@ -58,7 +58,7 @@ def interval_coverage(
         intervals: The intervals.
         since: First step whose errors may widen them.
     """
-    horizon, channels, device = windows.split.horizon, windows.channels, windows.anomalies.device
+    horizon, channels, device = windows.split.horizon, windows.channels, windows.device
     intervals = Intervals(intervals.usual.to(device), intervals.quantiles.to(device))
     wider = widening(windows, starts, forecast, kept, intervals, since).to(device)
     inside = np.zeros((len(LEVELS), horizon), np.int64)

@@ -69,26 +69,24 @@ def climatology_errors(windows: Windows, starts: Ints) -> Errors:
 def persistence_errors(windows: Windows, starts: Ints) -> Errors:
     """Errors of carrying each series' last observed value on, or climatology where none was."""
     lookback, horizon = windows.split.lookback, windows.split.horizon
-    steps = torch.arange(lookback, device=windows.anomalies.device)
+    steps = torch.arange(lookback + horizon, device=windows.device)
     parts = []
     for part in _parts(windows, starts):
         first = torch.as_tensor(part, device=steps.device)
-        seen = windows.valid[first[:, None] + steps]  # [batch, lookback, region, channel]
-        last, any_seen = (seen * (steps + 1)[:, None, None]).max(1).values - 1, seen.any(1)
-        past = windows.anomalies[first[:, None] + steps] * windows.error_scale
-        past = past + windows.climatology(first[:, None] + steps)
+        anomalies, valid = windows.series.at(first[:, None] + steps)
+        seen = valid[:, :lookback]  # [batch, lookback, region, channel]
+        step_of = steps[:lookback, None, None] + 1
+        last, any_seen = (seen * step_of).max(1).values - 1, seen.any(1)
+        past = anomalies[:, :lookback] * windows.error_scale
+        past = past + windows.climatology(first[:, None] + steps[:lookback])
         carried = past.gather(1, last.clamp(min=0).unsqueeze(1))[:, 0]  # [batch, region, channel]
         errors = []
         for lead in range(horizon):
-            step = first + lookback + lead
-            calendar = windows.climatology(step)
-            observed = windows.anomalies[step] * windows.error_scale + calendar
+            calendar = windows.climatology(first + lookback + lead)
+            observed = anomalies[:, lookback + lead] * windows.error_scale + calendar
             errors.append(torch.where(any_seen, carried, calendar) - observed)
         error = torch.stack(errors, 2)  # [batch, region, horizon, channel]
-        valid = windows.valid[
-            first[:, None] + lookback + torch.arange(horizon, device=steps.device)
-        ]
-        parts.append(window_errors(error, valid.transpose(1, 2)))
+        parts.append(window_errors(error, valid[:, lookback:].transpose(1, 2)))
     return join(parts)
 
 
@@ -103,7 +101,6 @@ def batches(windows: Windows, starts: Ints) -> Iterator[Batch]:
 
 
 def _parts(windows: Windows, starts: Ints) -> list[Ints]:
-    length = windows.split.lookback + windows.split.horizon
-    wide = windows.regions * max(100, length * windows.channels)
-    size = int(np.clip(BATCH_VALUES // wide, 1, 64))
+    wide = windows.regions * max(100, windows.split.length * windows.channels)
+    size = windows.at_a_time(int(np.clip(BATCH_VALUES // wide, 1, 64)), wide)
     return np.array_split(starts, -(-len(starts) // size))

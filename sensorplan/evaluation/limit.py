@@ -45,6 +45,8 @@ class Limit:
 def why_no_limit(windows: Windows) -> str | None:
     """Why the limit is left out, as a plain sentence; None when it can be had."""
     regions = windows.regions
+    if windows.series.most_values is not None:
+        return "the linear limit is left out: it needs all of the history in memory"
     if regions > MOST_REGIONS:
         return (
             f"the linear limit is left out: there are {regions:,} regions to choose from, and it "
@@ -58,8 +60,10 @@ def why_no_limit(windows: Windows) -> str | None:
             f"the linear limit is left out: {size:,} windows or features times {targets:,} targets "
             f"take too much memory; it takes at most {MOST_WEIGHTS:,.0f} in all"
         )
-    valid = windows.valid[: windows.split.bounds[0]].flatten(1).cpu().numpy()
-    patterns = np.unique(valid, axis=1)  # [step, pattern]; each lead time has its own
+    _, valid = windows.sample(windows.split.bounds[0])
+    patterns = np.unique(
+        valid.reshape(len(valid), -1), axis=1
+    )  # [step, pattern]; each lead time has its own
     sizes = np.minimum(patterns.sum(0), size).astype(float)
     if len(sizes) > 1 and 10 * windows.split.horizon * (sizes**3).sum() > MOST_WORK:
         return (

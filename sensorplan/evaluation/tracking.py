@@ -44,7 +44,7 @@ def widening(
     if not len(starts):
         return torch.ones(len(LEVELS), len(at))
     usual, quantiles = (
-        intervals.usual.to(windows.anomalies.device),
+        intervals.usual.to(windows.device),
         intervals.quantiles.cpu().numpy(),
     )
     gain = GAIN * share_apart(starts, horizon)

@@ -21,6 +21,7 @@ from sensorplan.errors import DataError
 from sensorplan.forecasters.backbone import Backbone, Compact, Options
 from sensorplan.forecasters.lags import LAGS, lag_features
 from sensorplan.forecasters.network import Network
+from sensorplan.sensors import Ints
 
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # beside second moments near 1
 MOST_WINDOWS = 4000
@@ -74,15 +75,16 @@ class Linear(Backbone):
         features = LAGS * network.regions * network.channels
         targets = network.regions * network.horizon * network.channels
         most = int(np.clip(MOST_INPUTS // features, FEWEST_WINDOWS, MOST_WINDOWS))
-        history, seen, target, valid = training_windows(network, most)
-        size = min(len(history), features)
+        starts = window_starts(network, _bounded(network, most))
+        windows = len(starts)
+        size = min(windows, features)
         if size * targets > MOST_WEIGHTS:
             raise DataError(
                 f"backbone linear: {size:,} windows or features x {targets:,} values to forecast "
                 f"are too many; it takes at most {MOST_WEIGHTS:,} in all: take larger patches, a "
                 "shorter horizon, or another backbone"
             )
-        windows = len(history)
+        history, seen, target, valid = training_windows(network, starts)
         fewer = windows if windows < features else None
         model = cls(network.regions, network.channels, targets, fewer)
         lags = lag_features(history, seen, network.channels)
@@ -229,18 +231,44 @@ def _solve_rows(system: Tensor, right: Tensor) -> Tensor:
     return solved
 
 
-def training_windows(network: Network, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """History, seen, target and valid of at most so many windows of the training history.
+def _bounded(network: Network, most: int) -> int:
+    """How many windows may be fitted on.
+
+    Raises:
+        DataError: Too few of them may be held at a time.
+    """
+    if network.most_values is None:
+        return most
+    values = (network.lookback + network.horizon) * network.regions * network.channels
+    held = network.most_values // values
+    if held < FEWEST_WINDOWS:
+        raise DataError(
+            f"backbone linear: {FEWEST_WINDOWS} windows x {values:,} values do not fit into the "
+            f"memory allowed ({network.most_values:,} at a time): allow more, take larger patches "
+            "or another backbone"
+        )
+    return min(most, held)
+
+
+def window_starts(network: Network, most: int) -> Ints:
+    """``[window]`` first steps of at most so many windows of the training history."""
+    length = network.lookback + network.horizon
+    last = len(network.anomalies) - length + 1
+    starts = np.arange(0, last, max(1, -(-last // most)))
+    block = np.searchsorted(network.breaks, starts, "right")
+    whole: Ints = starts[block == np.searchsorted(network.breaks, starts + length - 1, "right")]
+    return whole
+
+
+def training_windows(network: Network, starts: Ints) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """History, seen, target and valid of windows of the training history.
 
     Returns:
         ``[window, region, lookback * channel]`` twice, and ``[window, region * horizon * channel]``
         twice.
     """
-    length = network.lookback + network.horizon
-    last = len(network.anomalies) - length + 1
-    starts = np.arange(0, last, max(1, -(-last // most)))
     past = starts[:, None] + np.arange(network.lookback)
-    ahead = starts[:, None] + np.arange(network.lookback, length)
+    ahead = starts[:, None] + np.arange(network.lookback, network.lookback + network.horizon)
 
     def morph(series: "np.typing.NDArray[Any]", steps: "np.typing.NDArray[Any]") -> Tensor:
         """``[time, region, channel]`` to ``[window, region, step * channel]`` float32."""

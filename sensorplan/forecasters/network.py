@@ -1,6 +1,6 @@
 """What a backbone may know of a network before training: sizes, modes, neighbours, positions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,8 @@ class Network:
         calendar_features: Number of calendar features.
         topology: Where the regions are.
         seed: Of the randomised modes.
+        breaks: Steps at which the training history leaps, for it is a sample of a longer one.
+        most_values: That may be held at a time; None: any number.
     """
 
     lookback: int
@@ -37,6 +39,8 @@ class Network:
     calendar_features: int
     topology: Topology
     seed: int = 0
+    breaks: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    most_values: int | None = None
 
     @property
     def regions(self) -> int:

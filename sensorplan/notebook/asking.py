@@ -58,6 +58,11 @@ def asked_for(
         return Asked(recipe, None)
     if not isinstance(data, InMemory):
         return Asked(override(recipe, "data", path=_paths(data)), None)
+    if recipe.run.memory is not None:
+        raise RecipeError(
+            f"memory = {recipe.run.memory}: bounds what is read of files, and this data is in "
+            "memory; expected the path of a file"
+        )
     dataset, variable = as_dataset(data)
     recipe = override(recipe, "data", path=(IN_MEMORY,), variable=recipe.data.variable or variable)
     file = unchanged_file(recipe.data, dataset) if traced else None

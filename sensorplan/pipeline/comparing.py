@@ -146,6 +146,11 @@ def compare_methods(
     device = choose_device(recipe.run.device)
     prepare_torch()
     stage = Stages(progress)
+    if recipe.run.memory is not None:
+        raise RecipeError(
+            f"[run] memory = {recipe.run.memory}: compare holds the history in memory; "
+            "expected none (fit and curve bound it)"
+        )
     with stage("read"):
         data, regions = read_regions(recipe, dataset)
         cuts = rolling_origins(data, recipe.window, folds)

@@ -98,7 +98,7 @@ def draw_curve(
             "[constraints]: curve draws what the network bears without any; expected none "
             "(fit and compare obey them)"
         )
-    prepared = prepare(recipe, stage, rank, dataset)
+    prepared = prepare(recipe, stage, rank, dataset, folder=folder.parent)
     trainer = prepared.trainer
     with stage("compare baselines", 1):
         budgets = fine_budgets(len(prepared.regions))

@@ -111,7 +111,7 @@ def _fit(
     stage: Stages,
     journal: Journal,
 ) -> FitResult:
-    prepared = prepare(recipe, stage, dataset=dataset, journal=journal)
+    prepared = prepare(recipe, stage, dataset=dataset, journal=journal, folder=folder.parent)
     max_loss, knee = recipe.mask.max_loss, None
     if max_loss is not None:
         knee = knee_within(max_loss, prepared, recipe, stage)

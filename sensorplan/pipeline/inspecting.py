@@ -60,7 +60,7 @@ def inspect(recipe: Recipe) -> Inspection:
         "geometry": GEOMETRY[data.geometry.kind] if data.geometry else "no positions",
         "times": str(len(data.time)),
         "step": data.time.step_label,
-        "missing": f"{100 * (1 - data.valid.mean()):.1f} %",
+        "missing": f"{100 * (1 - data.share_observed):.1f} %",
         "lookback": f"{split.lookback} steps",
         "horizon": f"{split.horizon} steps",
         **stretches,

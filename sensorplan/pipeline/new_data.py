@@ -60,7 +60,7 @@ def read_new_data(
     _check_variables(data, about)
     place = _place(data, saved)
     values = np.full((len(data.time), len(place), len(about.variables)), np.nan, np.float32)
-    values[:, place >= 0] = data.values[:, place[place >= 0]]
+    values[:, place >= 0] = data.held[:, place[place >= 0]]
     kept = saved.kept_sensors
     absent = np.flatnonzero(kept & (place < 0))
     missing = tuple(about.sensors[node] for node in absent)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,7 @@ def prepare(
     rank: Callable[[History], dict[str, Ranking]] | None = None,
     dataset: "xr.Dataset | None" = None,
     journal: Journal | None = None,
+    folder: Path | None = None,
 ) -> Prepared:
     """Read, cut into windows, rank by baselines, and train the forecaster.
 
@@ -85,6 +87,7 @@ def prepare(
         rank: Makes the baselines' rankings, by name; None: those that the recipe's method needs.
         dataset: What the recipe's path holds, where it is in memory already.
         journal: Of the run, opened once the data is read; None: nothing is kept.
+        folder: Where a history goes that does not fit into the memory allowed.
 
     Raises:
         SensorplanError: The data or the settings cannot be used.
@@ -92,7 +95,7 @@ def prepare(
     device = choose_device(recipe.run.device)
     prepare_torch()
     with stage("read", 1):
-        data, regions = read_regions(recipe, dataset)
+        data, regions = read_regions(recipe, dataset, folder)
         constraints, rules, notes = state_rules(recipe, data, regions)
         windows = make_windows(data, regions, recipe.window, device)
         windows = weigh(recipe.training.weight, windows, data, regions)
@@ -103,6 +106,7 @@ def prepare(
         rankings = rank(history) if rank else _rank_by_baselines(recipe, history, journal)
     with stage("train forecaster", recipe.training.steps) as done:
         trainer = train_planner(windows, recipe, recipe.run.seed, done, journal)
+    notes += sample_note(windows, recipe.run.memory)
     return Prepared(data, regions, constraints, rules, trainer, rankings, tuple(notes))
 
 
@@ -264,6 +268,19 @@ def challenge_note(trained: MaskTraining) -> list[str]:
     return [
         f"the mask of {best} was better than the trained one, and was refined in its place: before "
         f"the test stretch the RMSE of the trained one is {more:.1f} % higher"
+    ]
+
+
+def sample_note(windows: Windows, memory: str | None) -> list[str]:
+    """A plain sentence when only a part of the history was in memory."""
+    training = windows.split.bounds[0]
+    held = len(windows.series.sampled(training, windows.split.length))
+    if held == training:
+        return []
+    return [
+        f"--memory {memory}: the history is on disk; what needs much of it at once (modes, "
+        f"neighbours, regression, baseline rankers, quantiles) saw {held:,} of {training:,} "
+        "training steps, in blocks spread over all of them"
     ]
 
 

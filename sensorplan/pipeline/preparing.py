@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sensorplan.constraints import Constraints, Rules, ensure_feasible, state_constraints
 from sensorplan.errors import DataError, RecipeError
+from sensorplan.memory import Memory, return_what_is_freed
 from sensorplan.plan import budget_at
 from sensorplan.reading import read
 from sensorplan.recipe import DataSettings, Recipe
@@ -19,19 +20,28 @@ DEFAULT_SPARSITY = 0.5
 GLOB = str.maketrans(dict.fromkeys("*?[]", "_"))
 
 
-def read_regions(recipe: Recipe, dataset: "xr.Dataset | None" = None) -> tuple[SensorData, Regions]:
+def read_regions(
+    recipe: Recipe, dataset: "xr.Dataset | None" = None, folder: Path | None = None
+) -> tuple[SensorData, Regions]:
     """The data and its regions.
 
     Args:
         recipe: All settings.
         dataset: What the recipe's path holds, where it is in memory already.
+        folder: Where a history goes that does not fit into the memory allowed; None: where the
+            command runs.
 
     Raises:
         RecipeError: No data is named.
         DataError: The data cannot be used; among others, it has fewer than two regions.
     """
     _first_path(recipe.data)
-    data = read(recipe.data, dataset)
+    bound = recipe.run.memory
+    memory = None
+    if bound is not None:
+        memory = Memory.of(bound, folder or Path())
+        return_what_is_freed()
+    data = read(recipe.data, dataset, memory)
     patch = recipe.window.patch
     regions = patchify(data, parse_patch(patch)) if patch else nodalize(data)
     if len(regions) < 2:

@@ -17,7 +17,7 @@ from sensorplan.regions import Regions
 from sensorplan.sensors import SensorData
 from sensorplan.team import current_team
 from sensorplan.version import versions
-from sensorplan.windows import Windows
+from sensorplan.windows import TailWeight, Windows
 
 NO_MATTER = {"data": {"path"}, "run": {"checkpoint_every", "figure_format"}}  # to what is computed
 
@@ -29,7 +29,9 @@ def run_key(
 
     Files count by what was read from them, and not by their names.
     """
-    weights = (windows.loss_weight, windows.region_weight, windows.value_weight)
+    value = windows.value_weight
+    tails = value.limits if isinstance(value, TailWeight) else value
+    weights = (windows.loss_weight, windows.region_weight, tails)
     return {
         "settings": fingerprint(recipe.model_dump(mode="json", exclude=NO_MATTER)),
         "data": fingerprint(
@@ -38,7 +40,7 @@ def run_key(
         "constraints": fingerprint(asdict(constraints)),
         "code": _code(recipe.training.backbone),
         "versions": fingerprint(versions()),
-        "machine": fingerprint(_machine(windows.anomalies.device)),
+        "machine": fingerprint(_machine(windows.device)),
     }
 
 

@@ -201,7 +201,8 @@ def _number(value: float) -> float | None:
 
 def _sensors_seen(windows: Windows, saved: Saved) -> int:
     """Sensors with any observed value that was forecast."""
-    seen = windows.valid[saved.about.lookback :].any(0).numpy().astype(np.float32)
+    _, valid = windows.sample(windows.series.shape[0])
+    seen = np.asarray(valid[saved.about.lookback :].any(0), np.float32)
     return int(saved.regions.scatter(seen, len(saved.about.sensors)).any(-1).sum())
 
 

@@ -79,16 +79,16 @@ Ranker = Callable[[History], Ranking]
 
 
 def make_history(windows: Windows, *, seed: int) -> History:
-    """The history of the windows up to the end of validation.
+    """The history of the windows up to the end of validation; of one on disk a sample.
 
     Args:
         windows: The series of all regions.
         seed: Of every random choice.
     """
-    end = windows.split.bounds[1]
+    anomalies, valid = windows.sample(windows.split.bounds[1])
     return History(
-        anomalies=windows.anomalies[:end].cpu().numpy(),
-        valid=windows.valid[:end].cpu().numpy(),
+        anomalies=anomalies,
+        valid=valid,
         scale=windows.error_scale.cpu().numpy(),
         positions=windows.topology.positions,
         geographic=windows.topology.geographic,

@@ -107,7 +107,7 @@ def content_checksum(data: SensorData) -> str:
     )
     digest = hashlib.sha256(json.dumps(words, default=str).encode())
     places = (geometry.positions, geometry.corners) if geometry else ()
-    for array in (data.values, data.adjacency, *places):
+    for array in (data.held, data.adjacency, *places):
         if array is not None:
             little = array.dtype.newbyteorder("<")
             digest.update(np.ascontiguousarray(array, little).tobytes())

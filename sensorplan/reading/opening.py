@@ -12,6 +12,7 @@ import xarray as xr
 from scipy.io import netcdf_file
 
 from sensorplan.errors import DataError
+from sensorplan.reading.chunks import in_chunks
 from sensorplan.reading.combining import combined
 from sensorplan.reading.month_units import with_month_units
 from sensorplan.reading.notes import Notes
@@ -71,8 +72,15 @@ def checksum(files: Sequence[Path]) -> str:
 
 
 @contextmanager
-def opened(files: Sequence[Path], notes: Notes) -> Iterator[xr.Dataset]:
+def opened(
+    files: Sequence[Path], notes: Notes, chunk_bytes: int | None = None
+) -> Iterator[xr.Dataset]:
     """All files as one dataset; values of arrays load when asked for.
+
+    Args:
+        files: What to open.
+        notes: Where findings and warnings go.
+        chunk_bytes: Of the parts in which arrays can be loaded, at most; None: no matter.
 
     Raises:
         DataError: A file is none that can be read, or the files do not fit together.
@@ -81,11 +89,13 @@ def opened(files: Sequence[Path], notes: Notes) -> Iterator[xr.Dataset]:
         notes.found("format", "CSV", "file name")
         yield read_tables(files, notes)
         return
-    chunks: dict[str, int] | None = {} if len(files) > 1 else None
+    chunks: dict[str, int] | None = {} if len(files) > 1 and chunk_bytes is None else None
     with ExitStack() as stack:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # xarray's own advice to programmers
             datasets = [stack.enter_context(_open(file, chunks, notes)) for file in files]
+            if chunk_bytes is not None:
+                datasets = [in_chunks(dataset, chunk_bytes) for dataset in datasets]
             dataset = datasets[0] if len(files) == 1 else combined(datasets, files, notes)
         yield dataset
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from sensorplan.reading.notes import Notes, counted
+from sensorplan.reading.rows import Values, bin_means, row_of, rows_of, spread_over
 from sensorplan.reading.stamps import DAY, SECOND, Stamps
 from sensorplan.sensors import Floats, Ints, TimeAxis
 
@@ -14,8 +14,6 @@ _OFF_STEP = 0.01  # share of a step by which a stamp may lie off
 _MONTH_SPREAD = 0.1  # share of a month within which monthly stamps lie
 _MOST_INSERTED = 10  # missing steps for each one that is there
 _UNITS = (("d", DAY), ("h", 3600 * SECOND), ("min", 60 * SECOND), ("s", SECOND), ("ms", 1000))
-
-Values = NDArray[np.float32]
 
 
 def regularise(
@@ -55,7 +53,7 @@ def _without_duplicates(values: Values, stamps: Stamps, notes: Notes) -> tuple[V
     if not len(again):
         return values, stamps
     for first, second in zip(order[again], order[again + 1], strict=True):
-        if not np.array_equal(values[first], values[second], equal_nan=True):
+        if not np.array_equal(row_of(values, first), row_of(values, second), equal_nan=True):
             raise notes.error(
                 f"{stamps.label(first)} stands twice with different values, at positions "
                 f"{first} and {second} (counted from 0); expected each time once, "
@@ -66,7 +64,8 @@ def _without_duplicates(values: Values, stamps: Stamps, notes: Notes) -> tuple[V
         f"{counted(len(repeated), 'time step')} repeated with equal values, "
         f"the first {stamps.label(repeated[0])}; taken once"
     )
-    return np.delete(values, repeated, axis=0), stamps[np.delete(np.arange(len(stamps)), repeated)]
+    kept = np.delete(np.arange(len(stamps)), repeated)
+    return rows_of(values, kept), stamps[kept]
 
 
 def _sorted(values: Values, stamps: Stamps, notes: Notes) -> tuple[Values, Stamps]:
@@ -79,26 +78,25 @@ def _sorted(values: Values, stamps: Stamps, notes: Notes) -> tuple[Values, Stamp
         f"at position {place + 1}; sorted"
     )
     order = np.argsort(stamps.numbers, kind="stable")
-    return values[order], stamps[order]
+    return rows_of(values, order), stamps[order]
 
 
 def _resampled(values: Values, stamps: Stamps, bins: str, notes: Notes) -> tuple[Values, Stamps]:
     if stamps.calendar is None:
         raise notes.error(f"time is numeric, without a calendar; --resample {bins} needs dates")
-    history = xr.DataArray(values, {"time": stamps.dates()}, ("time", "node", "channel"))
     try:
-        means = history.resample(time=bins).mean()
+        means, dates = bin_means(values, stamps.dates(), bins)
     except (ValueError, ZeroDivisionError) as error:
         raise notes.error(
             f"--resample {bins}: no length of time; expected such as 5min, 1h, 1D or 1MS"
         ) from error
-    if means.sizes["time"] > len(values):
+    if len(means) > len(values):
         notes.warn(
             f"--resample {bins} is shorter than the steps of the data: "
-            f"{len(values)} steps become {means.sizes['time']}, most of them empty"
+            f"{len(values)} steps become {len(means)}, most of them empty"
         )
-    notes.found("resampled", bins, f"as asked; {len(values)} to {means.sizes['time']} steps")
-    return means.values, Stamps.of_dates(means["time"].values)
+    notes.found("resampled", bins, f"as asked; {len(values)} to {len(means)} steps")
+    return means, Stamps.of_dates(dates)
 
 
 def _monthly(stamps: Stamps) -> tuple[Ints, Stamps, str] | None:
@@ -213,8 +211,7 @@ def _way_out(step: float, stamps: Stamps) -> str:
 
 def _spread(values: Values, steps: Ints, placed: Stamps, notes: Notes) -> Values:
     """Rows at their step, NaN rows between."""
-    spread = np.full((len(placed), *values.shape[1:]), np.nan, np.float32)
-    spread[steps] = values
+    spread = spread_over(values, steps, len(placed))
     absent = np.setdiff1d(np.arange(len(placed)), steps)
     notes.warn(
         f"{counted(len(absent), 'time step')} not in the file, the first "

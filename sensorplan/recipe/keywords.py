@@ -66,6 +66,7 @@ class CurveKeywords(TrainingKeywords, total=False):
     """The same, and how far a curve is followed."""
 
     max_loss: float
+    memory: str
 
 
 class ConstraintKeywords(TrainingKeywords, total=False):
@@ -92,6 +93,7 @@ class Keywords(ConstraintKeywords, total=False):
     add: int
     max_loss: float
     phases: Sequence[float]
+    memory: str
 
     checkpoint_every: float
 

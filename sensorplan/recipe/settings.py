@@ -210,19 +210,31 @@ FigureFormat = Literal["png", "svg", "pdf"]
 
 
 class RunSettings(Section):
-    """Seed, device, the format of the figures, and how a run is kept.
+    """Seed, device, memory, the format of the figures, and how a run is kept.
 
     Attributes:
         seed: Of every random choice.
         device: Where to compute.
         figure_format: Of the figures.
         checkpoint_every: Seconds between two checkpoints of `fit`; 0: none (docs/resume.md).
+        memory: Bound on the resident memory, say ``4GB``: a history that does not fit goes to disk
+            (docs/memory.md); None: no bound.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     figure_format: FigureFormat = "png"
     checkpoint_every: Annotated[float, Field(ge=0)] = 60.0
+    memory: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^\s*\d+(\.\d+)?\s*[MGT]i?B\s*$",
+                description="a size in MB, GB or TB, say 4GB",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Recipe(Section):

@@ -9,6 +9,7 @@ from torch import Tensor
 from sensorplan.regions import Topology
 from sensorplan.sensors import Floats, Ints, TimeAxis
 from sensorplan.windows.climatology import calendar_features
+from sensorplan.windows.series import Held
 from sensorplan.windows.split import Split
 from sensorplan.windows.streams import Windows
 
@@ -48,8 +49,7 @@ def later_windows(
     anomalies[~valid] = 0
     return Windows(
         Split(*shape, (0, 0), NONE, NONE, starts),
-        torch.from_numpy(anomalies),
-        torch.from_numpy(valid),
+        Held(torch.from_numpy(anomalies), torch.from_numpy(valid)),
         observed,
         torch.from_numpy(calendar),
         torch.from_numpy(level),

@@ -45,6 +45,11 @@ class Split:
     test: Ints
 
     @property
+    def length(self) -> int:
+        """Steps in a window."""
+        return self.lookback + self.horizon
+
+    @property
     def overlap(self) -> int:
         """Windows from one on to the first that shares no step with it."""
         stride = int(self.test[1] - self.test[0])

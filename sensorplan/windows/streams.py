@@ -1,4 +1,4 @@
-"""The series as tensors, and the batches that are cut from them."""
+"""The series of all regions, and the batches that are cut from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sensorplan.errors import DataError
-from sensorplan.recipe import WindowSettings
-from sensorplan.regions import Regions, Topology
-from sensorplan.sensors import Bools, Floats, Ints, SensorData
-from sensorplan.windows.climatology import calendar_features, choose_harmonics, fit_climatology
-from sensorplan.windows.split import Split, split_windows
-
-STRETCHES = ("training", "validation", "test")
+from sensorplan.regions import Topology
+from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.windows.series import Series
+from sensorplan.windows.split import Split
+from sensorplan.windows.tails import TailWeight
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,13 @@ class Windows:
 
     Attributes:
         split: First step of every window.
-        anomalies: ``[time, region, channel]`` (value - climatology) / scale, 0 where missing.
-        valid: ``[time, region, channel]`` True where observed; False throughout in a region that
-            was never observed in training: it can be neither forecast nor judged.
+        series: ``[time, region, channel]`` anomalies, (value - climatology) / scale, 0 where
+            missing; and where they are valid: nowhere in a region that was never observed in
+            training, for it can be neither forecast nor judged.
         observed: ``[region]`` True where training holds any value.
         calendar: ``[time, feature]``.
-        climatology: ``[time, region, channel]`` in the unit of the errors (`error_scale`).
+        level: ``[region, channel]`` of the climatology, in the unit of the errors (`error_scale`).
+        cycles: ``[feature, region * channel]`` the same of each calendar feature.
         error_scale: ``[region, channel]`` unit of an error / one standardised anomaly: the data's
             own unit with one variable, the standard deviation of each variable with several.
         unit: ``[channel]`` error unit / the variable's own unit: 1 with one variable.
@@ -65,8 +63,7 @@ class Windows:
     """
 
     split: Split
-    anomalies: Tensor
-    valid: Tensor
+    series: Series
     observed: Bools
     calendar: Tensor
     level: Tensor
@@ -77,32 +74,62 @@ class Windows:
     loss_weight: Tensor
     topology: Topology
     region_weight: Tensor | None = None
-    value_weight: Tensor | None = None
+    value_weight: Tensor | TailWeight | None = None
 
     @property
     def regions(self) -> int:
         """Number of regions."""
-        return self.anomalies.shape[1]
+        return self.series.shape[1]
 
     @property
     def channels(self) -> int:
         """Channels of a region: variables x slots."""
-        return self.anomalies.shape[2]
+        return self.series.shape[2]
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.series.device
 
     def batch(self, starts: Ints) -> Batch:
         """Cut the windows that begin at the given steps."""
         lookback, horizon = self.split.lookback, self.split.horizon
-        first = torch.as_tensor(starts, device=self.anomalies.device)[:, None]
-        past = first + torch.arange(lookback, device=first.device)  # [batch, lookback]
-        ahead = first + lookback + torch.arange(horizon, device=first.device)  # [batch, horizon]
+        first = torch.as_tensor(starts, device=self.device)[:, None]
+        steps = first + torch.arange(lookback + horizon, device=first.device)  # [batch, step]
+        anomalies, valid = self.series.at(steps)
+        ahead = steps[:, lookback:]
         return Batch(
-            _stream_morph(self.anomalies[past]),
-            _stream_morph(self.valid[past]).float(),
+            _stream_morph(anomalies[:, :lookback]),
+            _stream_morph(valid[:, :lookback]).float(),
             self.calendar[first[:, 0] + lookback + horizon // 2],
-            _stream_morph(self.anomalies[ahead]),
-            _stream_morph(self.valid[ahead]),
+            _stream_morph(anomalies[:, lookback:]),
+            _stream_morph(valid[:, lookback:]),
             None if self.value_weight is None else _stream_morph(self.value_weight[ahead]),
         )
+
+    def sample(self, end: int) -> tuple[Floats, Bools]:
+        """``[step, region, channel]`` anomalies and valid of the first `end` steps.
+
+        Of a history on disk they are as many as may be held, in blocks evenly spread.
+        """
+        return self.series.sample(end, self.split.length)
+
+    def breaks(self, end: int) -> Ints:
+        """Places in the sample of the first `end` steps at which time leaps."""
+        steps = self.series.sampled(end, self.split.length)
+        return np.flatnonzero(np.diff(steps) != 1) + 1
+
+    def at_a_time(self, most: int, values: int | None = None) -> int:
+        """How many windows may be worked on at a time.
+
+        Args:
+            most: Where nothing is bounded.
+            values: That are held of each; None: those of its steps.
+        """
+        if self.series.most_values is None:
+            return most
+        values = values or self.regions * self.channels * self.split.length
+        return max(1, min(most, self.series.most_values // values))
 
     def scaling(self) -> dict[str, Tensor]:
         """What turns anomalies into values and back, by name, for `later_windows`."""
@@ -123,85 +150,3 @@ class Windows:
 def _stream_morph(windows: Tensor) -> Tensor:
     """``[batch, time, region, channel]`` to ``[batch, region, time * channel]``."""
     return windows.transpose(1, 2).flatten(2)
-
-
-def _varies(values: Floats) -> Bools:
-    """``[region, channel]`` True where ``[time, region, channel]`` holds two values or more."""
-    varies: Bools = np.fmax.reduce(values) > np.fmin.reduce(values)
-    return varies
-
-
-def make_windows(
-    data: SensorData, regions: Regions, settings: WindowSettings, device: torch.device
-) -> Windows:
-    """Split, scale and move to the device.
-
-    Args:
-        data: The history.
-        regions: What one mask entry switches.
-        settings: Lookback, horizon, stride and the shares of validation and test.
-        device: Where the series live.
-
-    Raises:
-        DataError: Too few windows, a stretch in which nothing was observed, or no sensor that
-            changes in training.
-    """
-    split = split_windows(data.time, settings, data.source.path)
-    values = regions.gather(data.values)  # [time, region, slot * variable]
-    valid = np.isfinite(values)
-    training = split.bounds[0]
-    observed = np.asarray(valid[:training].any(axis=(0, 2)))
-    valid[:, ~observed] = False
-    edges = (0, *split.bounds, len(valid))
-    for name, first, end in zip(STRETCHES, edges, edges[1:], strict=False):
-        if not valid[first + split.lookback : end].any():
-            raise DataError(
-                f"{data.source.path}: no value to forecast is observed in the {name} stretch "
-                f"({data.time.labels[first]} to {data.time.labels[end - 1]})"
-            )
-    if not _varies(values[:training]).any():
-        raise DataError(
-            f"{data.source.path}: every sensor is constant in the training stretch; "
-            "expected at least one that changes"
-        )
-    harmonics = choose_harmonics(data.time, training)
-    calendar = calendar_features(data.time, harmonics)
-    variables = len(data.channels)
-    level, cycles, scale = (
-        np.empty((n, *values.shape[1:]), np.float32) for n in (1, calendar.shape[1], 1)
-    )
-    unit = np.ones(values.shape[2], np.float32)
-    for variable in range(variables):
-        own = np.arange(variable, values.shape[2], variables)  # its channel in every slot
-        flat = values[:training, :, own].reshape(training, -1)
-        fitted = fit_climatology(flat, np.isfinite(flat), calendar[:training])
-        level[:, :, own] = fitted.level.reshape(1, -1, len(own))
-        cycles[:, :, own] = fitted.cycles.reshape(-1, values.shape[1], len(own))
-        scale[:, :, own] = fitted.scale.reshape(1, -1, len(own))
-        if variables > 1:
-            unit[own] = 1 / np.sqrt(np.mean(fitted.scale**2))
-    for step in range(len(values)):  # a step at a time: no second array of this size
-        values[step] -= level[0] + np.tensordot(calendar[step], cycles, 1)
-        values[step] /= scale[0]
-    values[~valid] = 0
-    error_scale = scale[0] * unit
-    relative = (error_scale / error_scale.max()).astype(np.float64)  # no overflow in odd units
-    weight = (relative**2 / np.mean(relative**2)).astype(np.float32)
-
-    def tensor(array: Floats) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
-    return Windows(
-        split,
-        tensor(values),
-        tensor(valid),
-        observed,
-        tensor(calendar),
-        tensor(level[0] * unit),
-        tensor((cycles * unit).reshape(len(cycles), level.size)),
-        tensor(error_scale),
-        tensor(unit),
-        harmonics,
-        tensor(weight),
-        regions.topology,
-    )

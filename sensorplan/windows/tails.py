@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from sensorplan.regions import Regions
 from sensorplan.sensors import Floats
+from sensorplan.spool import Spool
 
 TAILS = (0.05, 0.95)  # low is what lies under the first quantile of training, high over the second
+TAIL_WEIGHT = (TAILS[1] - TAILS[0]) / (1 - TAILS[1] + TAILS[0])  # as much as all the rest
 SORTED_VALUES = 20_000_000  # at a time
 
 
@@ -48,3 +53,27 @@ def quantiles(values: Floats, shares: Sequence[float]) -> Floats:
         )
         found.append(first + (share * last - below) * (second - first))
     return np.stack(found)
+
+
+class TailWeight:
+    """The weights of the values of a history on disk, found when they are asked for.
+
+    Attributes:
+        limits: ``[2, region, channel]`` below and above which a value is low or high.
+
+    Args:
+        values: The history.
+        regions: What it is gathered by.
+        limits: See above.
+    """
+
+    def __init__(self, values: Spool, regions: Regions, limits: Floats) -> None:
+        self._values, self._regions, self.limits = values, regions, limits
+
+    def __getitem__(self, steps: Tensor) -> Tensor:
+        """``[..., region, channel]`` at the steps ``[...]``."""
+        asked, place = np.unique(steps.cpu().numpy(), return_inverse=True)
+        here = self._regions.gather(self._values.read(asked))
+        tail = (here < self.limits[0]) | (here > self.limits[1])
+        weight = torch.from_numpy(np.where(tail, TAIL_WEIGHT, 1).astype(np.float32))
+        return weight[torch.from_numpy(place.reshape(steps.shape))].to(steps.device)

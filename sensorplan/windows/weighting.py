@@ -10,10 +10,9 @@ import torch
 
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData
+from sensorplan.spool import Spool
 from sensorplan.windows.streams import Windows
-from sensorplan.windows.tails import TAILS, tail_limits
-
-TAIL_WEIGHT = (TAILS[1] - TAILS[0]) / (1 - TAILS[1] + TAILS[0])  # as much as all the rest
+from sensorplan.windows.tails import TAIL_WEIGHT, TailWeight, tail_limits
 
 
 def weigh_regions(windows: Windows, weight: Floats) -> Windows:
@@ -40,8 +39,10 @@ def weigh_extremes(windows: Windows, data: SensorData, regions: Regions) -> Wind
         data: What they were made from.
         regions: The regions that it was gathered by.
     """
-    low, high = regions.gather(tail_limits(data.values[: windows.split.bounds[0]]))
-    weight = torch.ones_like(windows.anomalies)
+    low, high = limits = regions.gather(tail_limits(data.sample(windows.split.bounds[0])))
+    if isinstance(data.values, Spool):
+        return replace(windows, value_weight=TailWeight(data.values, regions, limits))
+    weight = torch.ones(tuple(windows.series.shape), device=windows.device)
     for step, values in enumerate(data.values):
         here = regions.gather(values[None])[0]
         tail = torch.from_numpy((here < low) | (here > high))

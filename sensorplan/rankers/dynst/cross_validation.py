@@ -17,6 +17,7 @@ PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 SWEEPS = 8  # over the missing targets
 VALUES = 800_000  # regions x windows, and thereby the cost of one mask
 FEWEST, MOST = 256, 3000  # windows
+HELD = 8  # values of each series that are held of a window
 
 
 class CrossValidation:
@@ -31,22 +32,36 @@ class CrossValidation:
         split = windows.split
         starts = np.concatenate([split.train, split.validation])
         most = int(np.clip(VALUES // windows.regions, FEWEST, MOST))
+        most = windows.at_a_time(most, HELD * windows.regions * windows.channels)
         starts = starts[:: -(-len(starts) // most)]
-        batch = windows.batch(starts)
-        count, regions, channels = len(starts), windows.regions, windows.channels
-        features = lag_features(batch, np.ones(regions, bool), channels)
-        self._features = features.astype(np.float32).reshape(count, -1, regions, channels)
-        by_lead = (count, regions, split.horizon, channels)
-        ends = sorted({0, split.horizon - 1})
-        future = batch.future.view(by_lead)[:, :, ends] * windows.error_scale[:, None]
-        self._targets = future.reshape(count, -1).cpu().numpy()  # [window, target]
-        self._valid = batch.valid.view(by_lead)[:, :, ends].reshape(count, -1).cpu().numpy()
-        self._weight = self._weight_of(windows, batch, ends)
-        reach = split.lookback + split.horizon
-        self._blocks = [
-            (block, np.flatnonzero(_steps_outside(starts, starts[block]) >= reach))
-            for block in np.array_split(np.arange(count), BLOCKS)
+        size = windows.at_a_time(len(starts))
+        parts = [
+            self._part(windows, windows.batch(part))
+            for part in np.array_split(starts, -(-len(starts) // size))
         ]
+        self._features = np.concatenate([part[0] for part in parts])
+        self._targets = np.concatenate([part[1] for part in parts])  # [window, target]
+        self._valid = np.concatenate([part[2] for part in parts])
+        weights = [part[3] for part in parts if part[3] is not None]
+        self._weight = np.concatenate(weights) if weights else None
+        self._blocks = [
+            (block, np.flatnonzero(_steps_outside(starts, starts[block]) >= split.length))
+            for block in np.array_split(np.arange(len(starts)), BLOCKS)
+        ]
+
+    def _part(self, windows: Windows, batch: Batch) -> tuple[Floats, Floats, Bools, Floats | None]:
+        """``[window, lag, region, channel]`` features, and of the targets values, valid, weight."""
+        count, regions, channels = len(batch), windows.regions, windows.channels
+        features = lag_features(batch, np.ones(regions, bool), channels)
+        by_lead = (count, regions, windows.split.horizon, channels)
+        ends = sorted({0, windows.split.horizon - 1})
+        future = batch.future.view(by_lead)[:, :, ends] * windows.error_scale[:, None]
+        return (
+            features.astype(np.float32).reshape(count, -1, regions, channels),
+            future.reshape(count, -1).cpu().numpy(),
+            batch.valid.view(by_lead)[:, :, ends].reshape(count, -1).cpu().numpy(),
+            self._weight_of(windows, batch, ends),
+        )
 
     def loss(self, mask: Bools) -> float:
         """Mean squared error over the valid targets by their weights, at the best penalty."""
