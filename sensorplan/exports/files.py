@@ -6,9 +6,9 @@ places with it in one step where the system can; where it cannot, a kill between
 leaves it under a temporary name, and `settle` puts it back.
 """
 
-import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +36,10 @@ def check_file(target: Path, overwrite: bool) -> None:
 
 
 def check_parent(target: Path) -> None:
-    """See that `target` can be made: the nearest folder above it that exists can be written.
+    """See that `target` can be made: the nearest folder above it that exists takes a new file.
+
+    Such a file is made and removed, for permissions alone do not tell: a folder of the system, or
+    one on a full disk, refuses it all the same.
 
     Raises:
         OutputError: It is no folder, or cannot be written.
@@ -44,8 +47,17 @@ def check_parent(target: Path) -> None:
     parent = next(p for p in target.absolute().parents if p.exists())
     if not parent.is_dir():
         raise OutputError(f"{target}: cannot be written; {parent} is a file, expected a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{target}: cannot be written; no permission to write in {parent}")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except PermissionError as error:
+        raise OutputError(
+            f"{target}: cannot be written; no permission to write in {parent}"
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"{target}: cannot be written; {parent} takes no file ({error.strerror or error})"
+        ) from error
 
 
 def write_file(target: Path, content: bytes, overwrite: bool) -> None:
