@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import make_sensor_data, make_trainer
+from test_cli import make_metrics, make_plan
 
 from sensorplan.constraints import (
     UndecidedError,
@@ -14,11 +15,12 @@ from sensorplan.constraints import (
     unconstrained,
 )
 from sensorplan.evaluation import mask_errors
-from sensorplan.exports.wording import random_words, scores_of
+from sensorplan.exports import wording
+from sensorplan.exports.report import statements
 from sensorplan.pipeline import chance
-from sensorplan.pipeline.chance import random_plans
+from sensorplan.pipeline.chance import chance_note, random_plans
 from sensorplan.pipeline.planning import RANDOM_PLANS, Prepared, random_rankings
-from sensorplan.plan import Metrics, RandomPlans, Score
+from sensorplan.plan import RandomPlans
 from sensorplan.rankers import make_history
 from sensorplan.recipe import MaskSettings, Recipe
 from sensorplan.regions import nodalize
@@ -88,23 +90,46 @@ def test_a_random_plan_and_rules_that_cannot_be_decided_have_none(prepared, monk
     assert random_plans(prepared, Recipe(), np.arange(9) < 4, whole, untold) is None
 
 
-def test_the_words_take_the_ratio_of_its_own_judge():
-    score = Score(rmse=2.0, mae=1.0)
-    random = RandomPlans(
-        rmse=3.3, mae=2.0, rmse_ratio=1.1, best=1.05, worst=1.2, plans=10, plan_ratio=1.02
+RANDOM_ONES = RandomPlans(
+    rmse=3.3, mae=2.0, rmse_ratio=1.1, best=1.05, worst=1.2, plans=10, plan_ratio=1.02
+)
+
+
+def make_plan_beside(random):
+    return make_plan(metrics=make_metrics(random=random))
+
+
+def test_the_plan_stands_beside_random_ones_by_the_same_judge():
+    plan = make_plan_beside(RANDOM_ONES)
+    words = "before fine-tuning +2.0 %, random thinning +10.0 %"
+    assert f"all sensors ({words}); keeps" in wording.verdict(plan)
+    assert f"of the full network ({words}); keeps" in statements.verdict(plan, ())
+    said = (
+        "By the forecaster of the curve, before fine-tuning: this plan 1.020 of all sensors, "
+        "10 random plans 1.100 on average (1.050 to 1.200)."
     )
-    metrics = Metrics(
-        all_sensors=score,
-        plan=score,
-        persistence=score,
-        climatology=score,
-        random=random,
-        unit="K",
-        rmse_ratio=1.0,
-        value_kept=1.0,
-    )
-    assert random_words(metrics) == " (random thinning: +10.0 %)"
-    assert random_words(metrics.model_copy(update={"random": None})) == ""
-    rows = {name: (shown.rmse, ratio) for name, shown, ratio in scores_of(metrics)}
-    assert rows["random plans, mean"] == (3.3, 1.1)
-    assert rows["this plan"] == (2.0, 1.0)
+    assert wording.chance_words(plan) == said
+    assert said in statements.remarks(plan)
+
+
+def test_the_errors_of_random_plans_are_not_listed_with_those_of_another_judge():
+    named = {name for name, _, _ in wording.scores_of(make_plan_beside(RANDOM_ONES).metrics)}
+    assert named == {name for name, _, _ in wording.scores_of(make_metrics())}
+    assert "this plan" in named
+
+
+def test_without_random_plans_nothing_is_said_of_them():
+    plan = make_plan_beside(None)
+    assert "random" not in wording.verdict(plan)
+    assert wording.chance_words(plan) is None
+    assert chance_note(None) == []
+
+
+@pytest.mark.parametrize(("own", "warned"), [(1.0999, False), (1.1, True), (1.16, True)])
+def test_a_plan_no_better_than_chance_is_told_of(own, warned):
+    notes = chance_note(RANDOM_ONES.model_copy(update={"plan_ratio": own}))
+    assert bool(notes) is warned
+    if own == 1.16:
+        (note,) = notes
+        assert note.startswith("no better than random thinning")
+        assert note.endswith("at +16.0 %, 10 random plans of its size are at +10.0 % on average")

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import get_args
@@ -25,6 +26,7 @@ from sensorplan.exports.maps import MapFormat
 from sensorplan.plan import ConditionRow, DataRecord, Metrics, Plan, Score
 from sensorplan.recipe.settings import Method
 from sensorplan.sensors import Finding, Source
+from sensorplan.team import Team
 from sensorplan.version import __version__
 
 COMMANDS = get_command(app).commands
@@ -193,6 +195,7 @@ def pipeline(monkeypatch):
     stub.compare = compare
     stub.fit, stub.inspect, stub.calls, stub.on_fit = fit, inspect, calls, make_result
     stub.told = []
+    stub.joined, stub.follow = lambda: nullcontext(Team()), None
     monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
     return stub
 

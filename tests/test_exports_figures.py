@@ -124,6 +124,17 @@ def test_the_smallest_networks_are_drawn(nodes):
     draw_map(make_sensor_data(nodes=nodes, drivers=1), budget=1)
 
 
+def test_long_names_leave_room_for_the_drawing():
+    names = [f"urn:ogc:object:feature:Sensor:{'x' * 80}:{node}" for node in range(6)]
+    data = replace(make_sensor_data(nodes=6), geometry=None, sensors=tuple(names))
+    figure = map_figure(*make_frame(data))
+    render(figure, "png")
+    assert figure.axes[0].get_position().height > 0.4
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert len(set(shown)) == 6
+    assert all(len(label) == 24 and label.startswith("urn:ogc:obj…xxx") for label in shown)
+
+
 def test_oddities_are_drawn():
     data = make_sensor_data(nodes=6)
     data.geometry.positions[:] = 90.0, 0.0  # all at one place, at the pole

@@ -1,6 +1,8 @@
 """The plan folder: all of it or nothing."""
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,31 @@ def test_a_target_below_a_file_is_refused_before_training(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"written; .*file is a file, expected a folder"):
         check_target(tmp_path / "file" / "deep" / "a.plan", overwrite=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_folder_that_takes_no_file_is_refused_before_training():
+    with pytest.raises(OutputError, match=r"^/proc/a.plan: cannot be written; "):
+        check_target(Path("/proc/a.plan"), overwrite=False)
+
+
+def test_a_full_disk_is_refused_before_training(tmp_path, monkeypatch):
+    def full(path, exist_ok):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(OutputError, match=r"a.plan: cannot be written; No space left on device"):
+        check_target(tmp_path / "a.plan", overwrite=False)
+
+
+@pytest.mark.parametrize("length", [240, 300])
+def test_a_name_that_is_too_long_is_refused_before_training(tmp_path, length):
+    """It may fit where its temporary name does not."""
+    target = tmp_path / ("a" * length)
+    for check in (check_target, files.check_file):
+        with pytest.raises(OutputError, match="a: cannot be written; File name too long"):
+            check(target, overwrite=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_good_target_is_checked_without_a_trace(tmp_path):

@@ -16,12 +16,14 @@ from sensorplan.masking import MaskRound, regrown
 from sensorplan.regions import Regions, Topology
 
 
-def make_regions(count):
-    return Regions(tuple(f"S{i}" for i in range(count)), np.arange(count)[:, None], Topology())
+def make_regions(count, prefix="S"):
+    return Regions(
+        tuple(f"{prefix}{i}" for i in range(count)), np.arange(count)[:, None], Topology()
+    )
 
 
-def draw(count, budget, best="dynst"):
-    regions = make_regions(count)
+def draw(count, budget, best="dynst", prefix="S"):
+    regions = make_regions(count, prefix)
     ranking = make_ranking(regions)
     plan = make_plan(regions, ranking, budget)
     plan = plan.model_copy(update={"candidates": {**plan.candidates, best: -1.0}})
@@ -72,6 +74,12 @@ def test_the_raster_has_a_row_a_region_best_first(regions):
     named = [label.get_text() for label in figure.axes[1].get_yticklabels()]
     assert ("S0" in named) == (regions <= 70)
     assert render(figure, "png").startswith(b"\x89PNG")
+
+
+def test_long_names_leave_room_for_the_rounds():
+    figure, _ = draw(4, 1, prefix="S" * 90)
+    render(figure, "png")
+    assert figure.axes[1].get_position().width > 0.6
 
 
 def test_many_regions_share_rows():

@@ -259,6 +259,15 @@ def test_the_keyboard_reaches_all(browser, page):
     assert browser.run(CUT) == [5, 7]
 
 
+def test_a_long_name_stays_in_its_column(browser, page):
+    data = make_sensor_data(nodes=6)
+    browser.open(page(replace(data, sensors=tuple(letter * 90 for letter in "abcdef"))))
+    reach = "return [...document.querySelectorAll('#ranking tbody th')].map((cell) => "
+    reach += "cell.getBoundingClientRect().right - "
+    reach += "cell.querySelector('button').getBoundingClientRect().right)"
+    assert min(browser.run(reach)) >= 0
+
+
 def test_no_name_becomes_a_script(browser, page):
     data = make_sensor_data(nodes=len(HOSTILE))
     data = replace(data, sensors=HOSTILE, attributes={"<u>x</u>": HOSTILE})

@@ -14,6 +14,7 @@ from sensorplan.cli.resilience_screen import resilience_lines
 from sensorplan.cli.screen import files_of, numbers, prose, table_of, whole
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.wording import (
+    chance_words,
     contest_words,
     forecaster_words,
     scores_of,
@@ -49,6 +50,7 @@ def fit_lines(result: "FitResult") -> RenderableType:
         "",
         _scores(plan),
         *_optional(forecaster_words(plan)),
+        *_optional(chance_words(plan)),
         "",
     ]
     parts += constraint_lines(plan)

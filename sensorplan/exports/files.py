@@ -6,7 +6,6 @@ places with it in one step where the system can; where it cannot, a kill between
 leaves it under a temporary name, and `settle` puts it back.
 """
 
-import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -28,24 +27,39 @@ def check_file(target: Path, overwrite: bool) -> None:
         OutputError: Something stands there and `overwrite` is False, it is a folder, or the folder
             around it cannot be written.
     """
-    if target.is_dir():
-        raise OutputError(f"{target}: is a folder; expected a file name")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target}: exists already; --overwrite replaces it")
+    with _refused(target):
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder; expected a file name")
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target}: exists already; --overwrite replaces it")
     check_parent(target)
 
 
 def check_parent(target: Path) -> None:
-    """See that `target` can be made: the nearest folder above it that exists can be written.
+    """See that `target` can be made: the nearest folder above it that exists takes a new file.
+
+    Such a file is made and removed, for permissions alone do not tell: a folder of the system, one
+    on a full disk, or one for whose disk the name is too long refuses it all the same.
 
     Raises:
         OutputError: It is no folder, or cannot be written.
     """
-    parent = next(p for p in target.absolute().parents if p.exists())
-    if not parent.is_dir():
-        raise OutputError(f"{target}: cannot be written; {parent} is a file, expected a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{target}: cannot be written; no permission to write in {parent}")
+    with _refused(target):
+        parent = next(p for p in target.absolute().parents if p.exists())
+        if not parent.is_dir():
+            raise OutputError(f"{target}: cannot be written; {parent} is a file, expected a folder")
+        new = parent / _temporary_name(target)
+        new.touch(exist_ok=False)
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _refused(target: Path) -> Iterator[None]:
+    """What the system refuses is told as an error of the target."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written; {error.strerror or error}") from error
 
 
 def write_file(target: Path, content: bytes, overwrite: bool) -> None:
@@ -112,13 +126,10 @@ def settle(target: Path) -> None:
     Raises:
         OutputError: The system refused.
     """
-    if not _lock_of(target).exists() and not _left_over(target):
-        return
-    try:
-        with _writing(target):
-            _settle(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written; {error.strerror or error}") from error
+    with _refused(target):
+        if _lock_of(target).exists() or _left_over(target):
+            with _writing(target):
+                _settle(target)
 
 
 def _settle(target: Path) -> None:
@@ -164,16 +175,17 @@ def _put(new: Path, target: Path) -> None:
 @contextmanager
 def _new_path(target: Path) -> Iterator[Path]:
     """A free name beside `target`, in a folder that exists; what stays there is removed."""
-    place = target.resolve()
-    new = place.with_name(f".{place.name}{PARTIAL}{secrets.token_hex(4)}")
-    try:
+    new = target.resolve().with_name(_temporary_name(target))
+    with _refused(target):
         new.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield new
         finally:
             _remove(new)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written; {error.strerror or error}") from error
+
+
+def _temporary_name(target: Path) -> str:
+    return f".{target.resolve().name}{PARTIAL}{secrets.token_hex(4)}"
 
 
 def _remove(path: Path) -> None:

@@ -22,7 +22,15 @@ from sensorplan.exports.map_sheet import (
     lay_out,
 )
 from sensorplan.exports.sphere import Shapes
-from sensorplan.exports.style import COLOURS, GREY, PALE, add_title, dataset_stem, new_figure
+from sensorplan.exports.style import (
+    COLOURS,
+    GREY,
+    PALE,
+    add_title,
+    dataset_stem,
+    label_of,
+    new_figure,
+)
 from sensorplan.exports.tables import is_planar
 from sensorplan.plan import Plan
 from sensorplan.sensors import Bools, Floats
@@ -151,5 +159,6 @@ def _draw_ranks(axes: Axes, names: list[str], kept: Bools, importance: Floats) -
     axes.set(ylim=(0, None), xlabel="rank", ylabel="importance")
     axes.legend(frameon=False)
     if len(names) <= 60:
-        axes.set_xticks(rank, names, rotation=90, fontsize=7, parse_math=False)
+        labels = [label_of(name) for name in names]
+        axes.set_xticks(rank, labels, rotation=90, fontsize=7, parse_math=False)
         axes.set_xlabel("sensor, best first")

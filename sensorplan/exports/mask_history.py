@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from sensorplan.exports.reasons import SEPARATOR
-from sensorplan.exports.style import COLOURS, add_title, dataset_stem, new_figure
+from sensorplan.exports.style import COLOURS, add_title, dataset_stem, label_of, new_figure
 from sensorplan.masking import MaskRound
 from sensorplan.plan import Plan
 from sensorplan.sensors import Bools, Ints
@@ -131,7 +131,8 @@ def _name_rows(axes: Axes, names: Sequence[str], budget: int) -> None:
     axes.axhline(budget + 0.5, color="black", lw=1.2, ls="--")
     if regions <= NAMED:
         size = 8 if regions <= 40 else 6.5
-        axes.set_yticks(np.arange(1, regions + 1), names, fontsize=size, parse_math=False)
+        labels = [label_of(name) for name in names]
+        axes.set_yticks(np.arange(1, regions + 1), labels, fontsize=size, parse_math=False)
         axes.set_ylabel("sensor, best of the plan first")
     else:
         axes.set_ylabel("rank in the plan")

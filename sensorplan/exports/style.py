@@ -21,6 +21,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 YELLOW = "#F0E442"
 GREY, PALE = "#707070", "#DEDEDE"
 KEPT, DROPPED, LINK = COLOURS[0], COLOURS[1], "#333333"  # on the vector maps
+LONGEST = 24  # letters of a label
 
 # The same figure gives the same bytes: no random names in SVG, and no dates.
 _SETTINGS: dict[Any, Any] = {
@@ -84,6 +85,16 @@ def render(figure: Figure, format: FigureFormat) -> bytes:
 def dataset_stem(plan: Plan | CurveRecord) -> str:
     """Name of a record's (first) data file without folder and ending."""
     return stem_of(plan.data.path)
+
+
+def label_of(name: str) -> str:
+    """A name as a label: one that is longer than `LONGEST` loses its middle.
+
+    >>> label_of("DEUB029"), label_of("urn:ogc:object:feature:Sensor:gauge-42")
+    ('DEUB029', 'urn:ogc:obj…sor:gauge-42')
+    """
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def add_title(axes: Axes, title: str, subtitle: str) -> None:

@@ -50,38 +50,50 @@ def verdict(plan: Plan) -> str:
     error = f"{number(metrics.plan.rmse)}{' ' if unit else ''}{unit}"
     lost = 100 * (metrics.rmse_ratio - 1)
     side = "above" if lost >= 0 else "below"
+    beside = f" ({random_words(metrics.random)})" if metrics.random else ""
     return (
         f"{size_of(plan)}: "
-        f"forecast error {error}, {abs(lost):.1f} % {side} all sensors{random_words(metrics)}; "
+        f"forecast error {error}, {abs(lost):.1f} % {side} all sensors{beside}; "
         f"{value_kept_words(metrics.value_kept)}."
     )
 
 
-def random_words(metrics: Metrics) -> str:
-    """What random thinning would cost, such as `` (random thinning: +4.4 %)``."""
-    random = metrics.random
-    return "" if random is None else f" (random thinning: {change(random.rmse_ratio)} %)"
+def random_words(random: RandomPlans) -> str:
+    """What the plan and random thinning cost by one forecaster, the one before fine-tuning."""
+    own, others = change(random.plan_ratio), change(random.rmse_ratio)
+    return f"before fine-tuning {own} %, random thinning {others} %"
+
+
+def chance_words(plan: Plan) -> str | None:
+    """The plan beside random ones, by one forecaster; None where there are none."""
+    random = plan.metrics.random
+    if random is None:
+        return None
+    return (
+        f"By the forecaster of the curve, before fine-tuning: this plan "
+        f"{random.plan_ratio:.3f} of all sensors, {random.plans} random plans "
+        f"{random.rmse_ratio:.3f} on average ({random.best:.3f} to {random.worst:.3f})."
+    )
 
 
 def scores_of(metrics: Metrics) -> list[tuple[str, Score, float]]:
-    """Each forecast that there is: its name, its errors, and RMSE / RMSE from all sensors."""
+    """Each forecast that there is: its name, its errors, and RMSE / RMSE from all sensors.
+
+    Random plans are none of them: another forecaster judges those (`chance_words`).
+    """
     rows: dict[str, Score | None] = {
         "all sensors": metrics.all_sensors,
         "this plan": metrics.plan,
         "this plan, linear": metrics.linear,
-        "random plans, mean": metrics.random,
         "persistence": metrics.persistence,
         "calendar alone": metrics.climatology,
     }
-    return [(name, score, _ratio(score, metrics)) for name, score in rows.items() if score]
-
-
-def _ratio(score: Score, metrics: Metrics) -> float:
-    """RMSE / RMSE from all sensors, by the forecaster of the score."""
-    if isinstance(score, RandomPlans):
-        return score.rmse_ratio
     whole = metrics.all_sensors.rmse
-    return score.rmse / whole if whole else float("nan")
+    return [
+        (name, score, score.rmse / whole if whole else float("nan"))
+        for name, score in rows.items()
+        if score
+    ]
 
 
 def phase_cells(plan: Plan) -> list[tuple[str, ...]]:

@@ -52,3 +52,14 @@ def random_plans(
         plans=len(random),
         plan_ratio=own,
     )
+
+
+def chance_note(random: RandomPlans | None) -> list[str]:
+    """A warning where random thinning would have done as well, or better."""
+    if random is None or random.plan_ratio < random.rmse_ratio:
+        return []
+    own, others = (100 * (ratio - 1) for ratio in (random.plan_ratio, random.rmse_ratio))
+    return [
+        f"no better than random thinning: by the forecaster before fine-tuning the plan is at "
+        f"{own:+.1f} %, {random.plans} random plans of its size are at {others:+.1f} % on average"
+    ]

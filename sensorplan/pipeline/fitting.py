@@ -24,7 +24,7 @@ from sensorplan.exports.window_errors import ERRORS_FILE, window_errors_csv
 from sensorplan.journal import Journal
 from sensorplan.pipeline.budgeting import everything_errors, knee_notes, knee_within
 from sensorplan.pipeline.calibrating import calibrate_intervals, coverage_by_level, interval_notes
-from sensorplan.pipeline.chance import random_plans
+from sensorplan.pipeline.chance import chance_note, random_plans
 from sensorplan.pipeline.phasing import phases_of
 from sensorplan.pipeline.planning import challenge_note, plan_sensors, prepare, verify_plan
 from sensorplan.pipeline.preparing import default_folder, with_window
@@ -136,6 +136,7 @@ def _fit(
     notes = [*prepared.notes]
     notes += stability_note(stability, frequency, trained.ranking, budget, regions.names)
     notes += interval_notes(windows.split, coverage)
+    notes += chance_note(chance)
     if max_loss is not None and knee is not None:
         notes += knee_notes(max_loss, knee, evidence.metrics)
     if not trained.ranking.importance.any():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensorplan.exports.wording import (
+    chance_words,
     change,
     contest_words,
     forecaster_words,
@@ -46,8 +47,9 @@ def verdict(plan: Plan, conditions: Sequence[ConditionRow]) -> str:
     side = "above" if ratio >= 1 else "below"
     lost = f"{abs(100 * (ratio - 1)):.1f} %"
     whole = [row for row in conditions if row.condition == WHOLE and math.isfinite(row.ci_low)]
-    interval = f" ({_interval(whole[0].ci_low, whole[0].ci_high)})" if whole else ""
-    beside = f"{interval}{random_words(plan.metrics)}"
+    words = [_interval(row.ci_low, row.ci_high) for row in whole[:1]]
+    words += [random_words(random)] if (random := plan.metrics.random) else []
+    beside = f" ({'; '.join(words)})" if words else ""
     return (
         f"{size_of(plan)}: the error of forecasts of all {plan.data.regions} is {lost} {side} that "
         f"of the full network{beside}; {value_kept_words(plan.metrics.value_kept)}."
@@ -55,8 +57,8 @@ def verdict(plan: Plan, conditions: Sequence[ConditionRow]) -> str:
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Which mask won, what forecasts, and how far its intervals held."""
-    found = [contest_words(plan), forecaster_words(plan)]
+    """Which mask won, what forecasts, what chance would give, and how far its intervals held."""
+    found = [contest_words(plan), forecaster_words(plan), chance_words(plan)]
     if plan.interval_coverage:
         held = ", ".join(
             f"{100 * share:.1f} % for {100 * float(level):g} %"
