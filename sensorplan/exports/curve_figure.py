@@ -172,7 +172,7 @@ def _draw_random(axes: Axes, percent: float, random: RandomPlans, reference: flo
         ms=5,
         capsize=4,
         color=COLOURS[2],
-        label=f"{random.plans} random plans, best to worst",
+        label=f"{random.plans} random plans, best to worst (not fine-tuned)",
     )
 
 
