@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, ValidationError
 
-from sensorplan.errors import DataError
+from sensorplan.errors import DataError, RecipeError
 from sensorplan.reasons import Resilience
 from sensorplan.records import Record as Record
 from sensorplan.sensors import Floats, Ints
@@ -239,6 +239,18 @@ def budget_at(sparsity: float, regions: int) -> int:
     7
     """
     return max(1, round((1 - sparsity) * regions))
+
+
+def check_sparsity(sparsity: object) -> None:
+    """Refuse what is no sparsity.
+
+    Raises:
+        RecipeError: It is no number, or not in [0, 1).
+    """
+    if not isinstance(sparsity, float | int | np.number):
+        raise RecipeError(f"--sparsity {sparsity!r}; expected 0 <= sparsity < 1")
+    if not 0 <= float(sparsity) < 1:
+        raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
 
 
 def stem_of(path: str) -> str:

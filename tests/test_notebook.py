@@ -156,6 +156,10 @@ def test_the_map_may_be_cut_elsewhere(plan):
     assert plan.plot(0.75).axes[0].get_title(loc="left") == "2 of 8 sensors kept"
     with pytest.raises(sp.SensorplanError, match="sparsity 1; expected 0 <= sparsity < 1"):
         plan.plot(1.0)
+    with pytest.raises(sp.SensorplanError, match="sparsity 'a'; expected 0 <= sparsity < 1"):
+        plan.to_geodataframe("a")
+    with pytest.raises(sp.SensorplanError, match="sparsity 'a'; expected 0 <= sparsity < 1"):
+        sp.compare(plan.record.data.path, sparsity="a")
 
 
 def test_the_map_is_a_figure_that_a_notebook_shows(plan):

@@ -28,7 +28,7 @@ from sensorplan.exports.tables import (
     position_warnings,
     ranking_csv,
 )
-from sensorplan.plan import Plan, budget_at
+from sensorplan.plan import Plan, budget_at, check_sparsity
 
 MapFormat = Literal["geojson", "gpkg", "kml", "csv", "png", "svg", "pdf"]
 
@@ -93,8 +93,8 @@ def read_deployment(plan_folder: Path, sparsity: float | None = None) -> gpd.Geo
         RecipeError: The sparsity is out of range.
         DataError: `deployment.geojson` or `ranking.csv` is missing, damaged, or of another plan.
     """
-    if sparsity is not None and not 0 <= sparsity < 1:
-        raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
+    if sparsity is not None:
+        check_sparsity(sparsity)
     map_file, table_file = plan_folder / "deployment.geojson", plan_folder / "ranking.csv"
     places, attributes, shapes = _load(map_file, _read_map)
     positions = _load(table_file, _read_positions)

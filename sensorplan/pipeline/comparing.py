@@ -26,7 +26,7 @@ from sensorplan.pipeline.planning import RANDOM_PLANS, error_unit, left_out_note
 from sensorplan.pipeline.preparing import default_folder, read_regions
 from sensorplan.pipeline.recording import Progress, Stages, data_record, versions
 from sensorplan.pipeline.workers import do_each
-from sensorplan.plan import budget_at
+from sensorplan.plan import budget_at, check_sparsity
 from sensorplan.rankers import OWN, RANKERS
 from sensorplan.recipe import Recipe
 from sensorplan.windows import rolling_origins, split_record, split_windows
@@ -260,8 +260,7 @@ def _check(
         RecipeError: One of them.
     """
     for sparsity in sparsities:
-        if not 0 <= sparsity < 1:
-            raise RecipeError(f"--sparsity {sparsity:g}; expected 0 <= sparsity < 1")
+        check_sparsity(sparsity)
     for option, count in (("folds", folds), ("seeds", seeds), ("workers", workers)):
         if count is not None and count < 1:
             raise RecipeError(f"--{option} {count}; expected {option} >= 1")
