@@ -208,7 +208,12 @@ def test_ctrl_c_ends_the_workers_and_leaves_a_true_manifest(place, tmp_path):
     )
     command = [sys.executable, "-m", "sensorplan", "batch", file, "--workers", "2", "--out", "o"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as from a terminal
     )
     try:
         for line in process.stderr:

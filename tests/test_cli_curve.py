@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -11,6 +12,7 @@ from test_cli import make_plan, make_result, run
 from sensorplan.curve import CurvePoint, CurveRecord
 from sensorplan.errors import ConstraintError
 from sensorplan.plan import Score
+from sensorplan.team import Team
 
 
 def make_point(method, sparsity, ratio):
@@ -79,6 +81,7 @@ def pipeline(monkeypatch):
         return make_result()
 
     stub = ModuleType("sensorplan.pipeline")
+    stub.joined, stub.follow = lambda: nullcontext(Team()), None
     stub.draw_curve, stub.fit, stub.calls, stub.on_curve = draw_curve, fit, calls, make_curve_result
     monkeypatch.setitem(sys.modules, "sensorplan.pipeline", stub)
     return stub

@@ -193,31 +193,32 @@ def test_each_step_is_told_and_what_comes_after_them():
 def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
     """The masks that training sees: all regions first, then the budget of each round."""
     trainer, sizes = make_trainer(make_data(16), batch_size=8), []
-    loss = trainer.loss
+    squares = trainer.squares
 
     def watched(batch, gate, targets=None):
         if torch.is_grad_enabled() and gate.grad_fn is not None:
             sizes.append(int((gate[0] != 0).sum()))
-        return loss(batch, gate, targets)
+        return squares(batch, gate, targets)
 
-    monkeypatch.setattr(trainer, "loss", watched)
+    monkeypatch.setattr(trainer, "squares", watched)
     rank_by_dynst(trainer, QUICK.model_copy(update={"practice": 0}), keep(trainer, 4))
     assert sizes == [16] * 4 + [8] * 4 + [4] * 4
 
 
 def test_without_swaps_pruned_regions_stay_away(monkeypatch):
     trainer, masks = make_trainer(make_data(16), batch_size=8), []
-    loss = trainer.loss
+    squares = trainer.squares
 
     def watched(batch, gate, targets=None):
         if torch.is_grad_enabled() and gate.grad_fn is not None:
             masks.append((gate[0] != 0).numpy())
-        return loss(batch, gate, targets)
+        return squares(batch, gate, targets)
 
-    monkeypatch.setattr(trainer, "loss", watched)
+    monkeypatch.setattr(trainer, "squares", watched)
     found = rank_by_dynst(
         trainer, QUICK.model_copy(update={"swap_fraction": 0.0, "practice": 0}), keep(trainer, 4)
     )
+    assert len(masks) == 12
     assert all(not (later & ~earlier).any() for earlier, later in pairwise(masks))
     assert found.oscillation == 0
 
