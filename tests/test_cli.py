@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from sensorplan.cli import app, fit_screen, screen
 from sensorplan.comparison import Comparison, MethodRow
+from sensorplan.conditions import ConditionRow
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import (
     ConstraintError,
@@ -23,7 +24,7 @@ from sensorplan.errors import (
 )
 from sensorplan.exports import wording
 from sensorplan.exports.maps import MapFormat
-from sensorplan.plan import ConditionRow, DataRecord, Metrics, Plan, Score
+from sensorplan.plan import DataRecord, Metrics, Plan, Score
 from sensorplan.recipe.settings import Method
 from sensorplan.sensors import Finding, Source
 from sensorplan.team import Team

@@ -9,10 +9,10 @@ import pytest
 import torch
 from factories import make_sensor_data
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.evaluation import condition_rows, forecast_errors, weakest_condition
 from sensorplan.evaluation.areas import node_areas
 from sensorplan.metrics import ratio_interval, squares_interval
-from sensorplan.plan import ConditionRow
 from sensorplan.recipe import WindowSettings
 from sensorplan.regions import nodalize, patchify
 from sensorplan.windows import make_windows

@@ -11,13 +11,14 @@ import rfc7946
 import shapely
 from factories import make_sensor_data
 
+from sensorplan.conditions import LeadError
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.folder import write_plan
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.shapes import region_shapes
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.masking import MaskRound
-from sensorplan.plan import DataRecord, LeadError, Metrics, Plan, Ranking, Score
+from sensorplan.plan import DataRecord, Metrics, Plan, Ranking, Score
 from sensorplan.reasons import Failure, RandomFailures, Reasons, Resilience
 from sensorplan.regions import nodalize, patchify
 

@@ -19,12 +19,13 @@ from test_exports import (
     write,
 )
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.exports import folder
 from sensorplan.exports.folder import write_plan
 from sensorplan.exports.records import read_records, records_csv
 from sensorplan.exports.report import statements, write_report, writing
-from sensorplan.plan import ConditionRow, ConstraintCheck, PhaseRecord, Stability
+from sensorplan.plan import ConstraintCheck, PhaseRecord, Stability
 from sensorplan.regions import nodalize
 
 

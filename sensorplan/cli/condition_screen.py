@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 
 from sensorplan.cli.screen import prose
-from sensorplan.plan import ConditionRow
+from sensorplan.conditions import ConditionRow
 
 SAID = {
     "season": "in {}",

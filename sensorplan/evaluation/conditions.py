@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.evaluation.areas import node_areas
 from sensorplan.evaluation.comparison import DRAWS_SEED, MARGIN
 from sensorplan.evaluation.forecasts import Forecast, batches
 from sensorplan.metrics import squares_interval
-from sensorplan.plan import ConditionRow
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, Ints, SensorData, TimeAxis
 from sensorplan.windows import Windows, tail_limits

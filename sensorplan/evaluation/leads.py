@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sensorplan.conditions import ConditionRow, LeadError
 from sensorplan.evaluation.evidence import Evidence
-from sensorplan.plan import ConditionRow, LeadError
 from sensorplan.reading.leads import lead_times
 from sensorplan.sensors import TimeAxis
 

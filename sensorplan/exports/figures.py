@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import geopandas as gpd
 
+from sensorplan.conditions import LeadError
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.curve_figure import curve_figure
 from sensorplan.exports.error_map_figure import error_map_figure
@@ -12,7 +13,7 @@ from sensorplan.exports.map_figure import map_figure
 from sensorplan.exports.mask_history import mask_history_figure
 from sensorplan.exports.style import render
 from sensorplan.masking import MaskRound
-from sensorplan.plan import LeadError, Plan, Ranking
+from sensorplan.plan import Plan, Ranking
 from sensorplan.recipe import FigureFormat
 
 FIGURES = ("curve", "error_by_lead", "error_map", "map", "mask_history")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sensorplan.checkpoints import CHECKPOINTS, is_checkpoints, is_unfinished
+from sensorplan.conditions import LeadError
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import OutputError
 from sensorplan.exports.figures import FIGURES, draw_plan
@@ -15,7 +16,7 @@ from sensorplan.exports.records import records_csv
 from sensorplan.exports.style import names_of
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
 from sensorplan.masking import MaskRound
-from sensorplan.plan import PLAN_FILE, LeadError, Plan, Ranking
+from sensorplan.plan import PLAN_FILE, Plan, Ranking
 from sensorplan.reasons import RESILIENCE_FILE, Reasons
 from sensorplan.recipe import FigureFormat
 from sensorplan.regions import Regions

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sensorplan.conditions import LeadError
 from sensorplan.exports.style import COLOURS, GREY, add_title, dataset_stem, new_figure
-from sensorplan.plan import LeadError, Plan
+from sensorplan.plan import Plan
 
 MOST_MARKERS = 40  # leads that are marked one by one
 

@@ -8,6 +8,7 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.files import write_folder
 from sensorplan.exports.folder import check_target
@@ -18,7 +19,7 @@ from sensorplan.exports.summary import summary_html
 from sensorplan.exports.tables import map_warnings
 from sensorplan.exports.wording import verdict
 from sensorplan.notebook.asking import AnyPath, Data, asked_for, table_of, told, warn
-from sensorplan.plan import ConditionRow, Metrics, Plan
+from sensorplan.plan import Metrics, Plan
 from sensorplan.recipe import DataKeywords, dump_recipe, load_recipe
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensorplan.checkpoints import Tell
+from sensorplan.conditions import ConditionRow
 from sensorplan.constraints import free_rules
 from sensorplan.curve import CurvePoint
 from sensorplan.evaluation import (
@@ -32,7 +33,7 @@ from sensorplan.pipeline.reasons import give_reasons
 from sensorplan.pipeline.recording import Progress, Stages, data_record, unobserved, versions
 from sensorplan.pipeline.saved import FORECASTER_FILE, save_forecaster
 from sensorplan.pipeline.stability import resample_plan, stability_note
-from sensorplan.plan import ConditionRow, ForecasterRecord, Plan, Ranking
+from sensorplan.plan import ForecasterRecord, Plan, Ranking
 from sensorplan.rankers import MaskTraining
 from sensorplan.recipe import Recipe, dump_recipe
 from sensorplan.regions import Regions

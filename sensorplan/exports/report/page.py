@@ -16,12 +16,13 @@ from bokeh.resources import Resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.curve import CurvePoint
 from sensorplan.exports.report import statements
 from sensorplan.exports.report.columns import ranking_columns
 from sensorplan.exports.report.figures import curve_figure, map_figure
 from sensorplan.exports.style import COLOURS, YELLOW, dataset_stem
-from sensorplan.plan import ConditionRow, Plan
+from sensorplan.plan import Plan
 from sensorplan.version import __version__
 
 

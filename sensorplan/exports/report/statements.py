@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.exports.wording import (
     chance_words,
     change,
@@ -19,7 +20,7 @@ from sensorplan.exports.wording import (
     size_of,
     value_kept_words,
 )
-from sensorplan.plan import ConditionRow, Plan
+from sensorplan.plan import Plan
 
 WHOLE = "all"  # the condition that holds every value
 

@@ -4,12 +4,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from sensorplan.conditions import ConditionRow
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import RecipeError
 from sensorplan.exports.files import check_file, write_file
 from sensorplan.exports.maps import read_deployment
 from sensorplan.exports.records import read_records
-from sensorplan.plan import ConditionRow, Plan
+from sensorplan.plan import Plan
 
 NEEDED = ("bokeh", "jinja2")
 
