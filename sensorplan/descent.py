@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sensorplan.forecasters import Sources
 from sensorplan.gating import GatedForecaster, Snapshot
 from sensorplan.journal import State
 from sensorplan.sensors import Ints
@@ -82,9 +83,11 @@ class Objective(nn.Module):
         self.forecaster, self.theta = gated.forecaster, gated.theta
         self._squares = gated.squares
 
-    def forward(self, batch: Batch, mask: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, batch: Batch, mask: Tensor, targets: Tensor | None, sources: Sources | None
+    ) -> tuple[Tensor, Tensor]:
         """See `GatedForecaster.squares`; the gate is θ ⊙ mask."""
-        return self._squares(batch, self.theta * mask, targets)
+        return self._squares(batch, self.theta * mask, targets, sources)
 
 
 class Step(NamedTuple):
@@ -94,12 +97,14 @@ class Step(NamedTuple):
         starts: ``[batch]`` first steps of its windows.
         mask: ``[batch, region]``.
         targets: Regions that are judged; None: all.
+        sources: The part of the network that is read; None: all of it.
         penalty: λ of the mask's L1 penalty.
     """
 
     starts: Ints
     mask: Tensor
     targets: Tensor | None
+    sources: Sources | None
     penalty: float
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sensorplan.forecasters import Network, build_backbone
+from sensorplan.forecasters import Network, Sources, build_backbone
 from sensorplan.recipe import TrainingSettings
-from sensorplan.sampling import fitting_windows, random_survivors
+from sensorplan.sampling import MANY, fitting_windows, random_survivors
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.windows import Batch, Windows
 
 TARGETS_PER_STEP = 512  # regions in the loss of one step; more are sampled
+PROBED_SHARE = 1 / 8  # of the regions in the loss of a gradient to the gates, at the least
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,42 @@ class GatedForecaster:
         horizon = windows.split.horizon
         self._weight = windows.loss_weight.repeat(1, horizon)  # [region, horizon * channel]
 
-    def loss(self, batch: Batch, gate: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Mean squared error over valid targets, each region by its weight."""
-        squares, weight = self.squares(batch, gate, targets)
+    def loss(
+        self,
+        batch: Batch,
+        gate: Tensor,
+        targets: Tensor | None = None,
+        sources: Sources | None = None,
+    ) -> Tensor:
+        """Mean squared error over valid targets, each region by its weight; see `squares`."""
+        squares, weight = self.squares(batch, gate, targets, sources)
         return squares / weight.clamp(min=1e-6)
 
     def squares(
-        self, batch: Batch, gate: Tensor, targets: Tensor | None = None
+        self,
+        batch: Batch,
+        gate: Tensor,
+        targets: Tensor | None = None,
+        sources: Sources | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Sum of the squared errors over valid targets by their weights, and of the weights."""
-        forecast = self.forecaster(batch.history, batch.seen, batch.calendar, gate, targets)
-        future, valid, weight, further = batch.future, batch.valid, self._weight, batch.weight
-        if targets is not None:
-            future, valid, weight = future[:, targets], valid[:, targets], weight[targets]
-            further = None if further is None else further[:, targets]
-        weight = weight * valid
-        if further is not None:
-            weight = weight * further
-        squares: Tensor = (forecast - future) ** 2 * weight
+        """Sum of the squared errors over valid targets by their weights, and of the weights.
+
+        Args:
+            batch: Windows that are cut to the targets and the sources.
+            gate: ``[window, region]`` or ``[region]`` θ ⊙ mask.
+            targets: Regions that are judged; None: all.
+            sources: The part of the network that is read; None: all of it.
+        """
+        seen = batch.history, batch.seen, batch.calendar
+        if sources is None or targets is None:
+            forecast: Tensor = self.forecaster(*seen, gate, targets)
+        else:
+            gate = gate[..., sources.regions]
+            forecast = self.forecaster.forecast_from(sources, *seen, gate, targets)
+        weight = (self._weight if targets is None else self._weight[targets]) * batch.valid
+        if batch.weight is not None:
+            weight = weight * batch.weight
+        squares = (forecast - batch.future) ** 2 * weight
         return squares.sum(), weight.sum()
 
     def mask_loss(self, mask: Bools, starts: Ints) -> float:
@@ -97,12 +116,14 @@ class GatedForecaster:
 
     def _loss(self, masks: Tensor, starts: Ints) -> float:
         targets = self._fixed_targets()
+        sources = self._sources(masks, targets) if masks.ndim == 1 else None
         total = 0.0
         with torch.no_grad():
             for part in self._parts(starts):
-                batch = self.windows.batch(starts[part])
                 mask = masks[part] if masks.ndim > 1 else masks
-                total += self.loss(batch, self.theta * mask, targets).item() * len(part)
+                batch = self._cut(starts[part], targets, sources)
+                loss = self.loss(batch, self.theta * mask, targets, sources)
+                total += loss.item() * len(part)
         return total / len(starts)
 
     def gate_gradient(self, masks: Tensor, starts: Ints) -> tuple[Floats, float]:
@@ -141,7 +162,8 @@ class GatedForecaster:
         """``[part, region]`` gradients of the loss of some windows at a time, and that loss."""
         for part in self._parts(starts):
             gate = (self.theta.detach() * masks[part]).requires_grad_()
-            loss = self.loss(self.windows.batch(starts[part]), gate, self._some_targets())
+            targets = self._some_targets(PROBED_SHARE)
+            loss = self.loss(self._cut(starts[part], targets), gate, targets)
             (gradient,) = torch.autograd.grad(loss, gate)
             yield gradient, loss.item()
 
@@ -157,10 +179,12 @@ class GatedForecaster:
 
     def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
         """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""
-        gate = self.theta.detach() * self.mask_tensor(mask)
+        compact = self.forecaster.compact(self.theta.detach() * self.mask_tensor(mask))
+        kept = torch.from_numpy(np.flatnonzero(mask)).to(self.device)
 
         def forecast(batch: Batch) -> Tensor:
-            forecasts: Tensor = self.forecaster(batch.history, batch.seen, batch.calendar, gate)
+            seen = batch.history[:, kept], batch.seen[:, kept]
+            forecasts: Tensor = compact(*seen, batch.calendar)
             return forecasts
 
         return forecast
@@ -179,11 +203,43 @@ class GatedForecaster:
         """``[region]`` bool array as floats on the device."""
         return torch.from_numpy(mask.astype(np.float32)).to(self.device)
 
-    def _some_targets(self) -> Tensor | None:
-        regions = self.windows.regions
-        if regions <= TARGETS_PER_STEP:
+    def _cut(self, starts: Ints, targets: Tensor | None, sources: Sources | None = None) -> Batch:
+        return self.windows.batch(starts, targets, sources and sources.regions)
+
+    def _sources(
+        self, masks: Tensor, targets: Tensor | None, most: int | None = None
+    ) -> Sources | None:
+        """The part of a large network that is read for some targets; None: all of it.
+
+        Args:
+            masks: ``[window, region]`` or ``[region]``; regions that none of them keeps are left
+                out, but for the neighbours of the targets.
+            targets: ``[target]``.
+            most: A random sample of so many stands for the others; None: all are read.
+        """
+        if targets is None or self.windows.regions <= MANY:
             return None
-        chosen = self.rng.choice(regions, TARGETS_PER_STEP, replace=False)
+        needed = self.forecaster.reads(targets)
+        kept = np.flatnonzero(masks.view(-1, self.windows.regions).any(0).cpu().numpy())
+        if needed is None or not len(kept):
+            return None
+        drawn = kept
+        if most is not None and most < len(kept):
+            drawn = self.rng.choice(kept, most, replace=False)
+        regions = np.union1d(drawn, needed.cpu().numpy())
+        share = np.zeros(len(regions), np.float32)
+        share[np.searchsorted(regions, drawn)] = len(kept) / len(drawn)
+        return Sources(
+            torch.from_numpy(regions).to(self.device), torch.from_numpy(share).to(self.device)
+        )
+
+    def _some_targets(self, share: float = 0.0) -> Tensor | None:
+        """Regions drawn to be judged, no less than a share of all; None: all are."""
+        regions = self.windows.regions
+        count = max(TARGETS_PER_STEP, int(share * regions))
+        if regions <= count:
+            return None
+        chosen = self.rng.choice(regions, count, replace=False)
         return torch.from_numpy(chosen).to(self.device)
 
     def _fixed_targets(self) -> Tensor | None:

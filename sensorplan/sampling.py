@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 SMALLEST_SHARE = 0.02  # of the regions in a random mask
 FULL_SHARE = 0.15  # of the random masks that keep everything
+MANY = 4096  # regions, above which a step of training reads a sample of them
 
 
 def fitting_windows(most: int, regions: int, least: int = 8) -> int:
@@ -19,10 +20,11 @@ def fitting_windows(most: int, regions: int, least: int = 8) -> int:
 def random_masks(rng: np.random.Generator, batch: int, regions: int) -> NDArray[np.float32]:
     """``[batch, region]`` random masks of log-uniform budgets; a share of them keeps everything."""
     least = max(1.0, SMALLEST_SHARE * regions)
-    budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round()
+    budget = np.exp(rng.uniform(np.log(least), np.log(regions), batch)).round().astype(int)
     budget[rng.random(batch) < FULL_SHARE] = regions
-    place = rng.random((batch, regions)).argsort(1).argsort(1)
-    return (place < budget[:, None]).astype(np.float32)
+    drawn = rng.random((batch, regions))
+    last = [np.partition(row, size)[size] for row, size in zip(drawn, budget - 1, strict=True)]
+    return (drawn <= np.array(last)[:, None]).astype(np.float32)
 
 
 def random_survivors(

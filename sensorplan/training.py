@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from sensorplan.descent import Begin, Descent, Objective, Step
 from sensorplan.errors import TrainingError
+from sensorplan.forecasters import Sources
 from sensorplan.gating import GatedForecaster, Snapshot
 from sensorplan.journal import Journal, Resumable, State, UnderWay
 from sensorplan.recipe import TrainingSettings
-from sensorplan.sampling import fitting_windows, random_masks, random_survivors
+from sensorplan.sampling import MANY, fitting_windows, random_masks, random_survivors
 from sensorplan.sensors import Bools, Ints
 from sensorplan.team import current_team
 from sensorplan.windows import Windows
@@ -162,14 +163,17 @@ class Trainer(GatedForecaster):
                 f"batch_size >= {size}, or fewer processes"
             )
         starts = self.rng.choice(training, min(self.batch_size, len(training)), replace=False)
-        return Step(starts, masks(len(starts)), self._some_targets(), penalty)
+        drawn, targets = masks(len(starts)), self._some_targets()
+        return Step(starts, drawn, targets, self._sources(drawn, targets, MANY), penalty)
 
     def _share_of_loss(self, objective: nn.Module, step: Step) -> Tensor:
         """The loss of the windows that are this process's; the mean over the team is the loss."""
         own = slice(self.team.number, None, self.team.size)
         mask = step.mask.to(self.device)
         targets = None if step.targets is None else step.targets.to(self.device)
-        squares, weight = objective(self.windows.batch(step.starts[own]), mask[own], targets)
+        sources = step.sources and Sources(*(part.to(self.device) for part in step.sources))
+        batch = self._cut(step.starts[own], targets, sources)
+        squares, weight = objective(batch, mask[own], targets, sources)
         loss: Tensor = self.team.size * squares / self.team.total(weight).clamp(min=1e-6)
         if step.penalty:
             loss = loss + step.penalty * (self.theta * mask).abs().mean()

@@ -130,10 +130,16 @@ def network_of(windows: Windows, seed: int = 0) -> Network:
 
 
 def make_trainer(
-    data: SensorData, *, seed: int = 0, batch_size: int = 16, **window: Any
+    data: SensorData,
+    *,
+    seed: int = 0,
+    batch_size: int = 16,
+    backbone: str = "mixer",
+    **window: Any,
 ) -> Trainer:
     """An untrained trainer."""
-    return Trainer(cut_windows(data, **window), TrainingSettings(batch_size=batch_size), seed)
+    settings = TrainingSettings(batch_size=batch_size, backbone=backbone)
+    return Trainer(cut_windows(data, **window), settings, seed)
 
 
 def make_history_of(

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorplan.errors import DataError
-from sensorplan.forecasters import FORECASTERS, build_backbone, from_bytes, mixer, to_bytes
+from sensorplan.forecasters import (
+    FORECASTERS,
+    Backbone,
+    Sources,
+    build_backbone,
+    from_bytes,
+    mixer,
+    to_bytes,
+)
 from sensorplan.forecasters.network import identity_features, mode_loadings, nearest_by_correlation
 
 pytestmark = pytest.mark.usefixtures("no_denormals")
@@ -140,6 +148,57 @@ def test_targets_are_slices_of_the_whole_forecast(name):
     assert_same(
         masked(forecaster, batch, gate, targets), masked(forecaster, batch, gate)[:, targets]
     )
+
+
+reading_a_part = pytest.mark.parametrize(
+    "name",
+    [name for name in FORECASTERS if FORECASTERS[name].reads is not Backbone.reads],
+)
+
+
+@reading_a_part
+@pytest.mark.parametrize("gaps", [0, 0.3])
+def test_a_part_with_all_that_is_kept_forecasts_like_the_whole(name, gaps):
+    forecaster, windows = make_forecaster(name, nodes=40, gaps=gaps)
+    targets = torch.tensor([31, 2, 17])
+    gate = torch.linspace(0.5, 1.5, 40) * (torch.arange(40) % 2)
+    regions = torch.cat([forecaster.reads(targets), torch.nonzero(gate)[:, 0]]).unique()
+    assert len(regions) < 40
+    expected = masked(forecaster, windows.batch(windows.split.test[:5]), gate, targets)
+    sources = Sources(regions, torch.ones(len(regions)))
+    batch = windows.batch(windows.split.test[:5], targets, regions)
+    with torch.no_grad():
+        found = forecaster.forecast_from(
+            sources, batch.history, batch.seen, batch.calendar, gate[regions], targets
+        )
+    assert_same(found, expected)
+
+
+@reading_a_part
+def test_a_region_counts_in_means_by_its_share(name):
+    forecaster, windows = make_forecaster(name, nodes=40)
+    targets, regions, batch = torch.tensor([31, 2, 17]), torch.arange(40), windows.batch([3, 9])
+    far = next(region for region in range(40) if region not in forecaster.reads(targets))
+    history = batch.history.clone()
+    history[:, far] += 1
+    changes = []
+    for stands_for in (0.0, 1.0, 4.0):
+        share = torch.ones(40)
+        share[far] = stands_for
+        with torch.no_grad():
+            before, after = (
+                forecaster.forecast_from(
+                    Sources(regions, share),
+                    seen,
+                    batch.seen,
+                    batch.calendar,
+                    torch.ones(40),
+                    targets,
+                )
+                for seen in (batch.history, history)
+            )
+        changes.append(float((after - before).abs().mean()))
+    assert changes[0] == 0 < changes[1] < changes[2]
 
 
 @every_backbone

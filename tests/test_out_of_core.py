@@ -65,6 +65,14 @@ CASES = [
 def test_batches_are_those_in_memory(options, tmp_path):
     (held, *_), (spooled, *_) = both(tmp_path, most_values=2000, **options)
     starts = np.array([9, 7, 100, 8])
+    some = torch.tensor([1]), torch.tensor([2, 0])  # targets, sources
+    for name in ("history", "seen", "future", "valid"):
+        torch.testing.assert_close(
+            getattr(spooled.batch(starts, *some), name),
+            getattr(held.batch(starts, *some), name),
+            atol=2e-3,
+            rtol=0,
+        )
     for name in ("history", "seen", "calendar", "future", "valid"):
         torch.testing.assert_close(
             getattr(spooled.batch(starts), name),

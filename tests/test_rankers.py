@@ -195,10 +195,10 @@ def test_pruning_goes_in_rounds_and_keeps_the_count_between(monkeypatch):
     trainer, sizes = make_trainer(make_data(16), batch_size=8), []
     squares = trainer.squares
 
-    def watched(batch, gate, targets=None):
+    def watched(batch, gate, *part):
         if torch.is_grad_enabled() and gate.grad_fn is not None:
             sizes.append(int((gate[0] != 0).sum()))
-        return squares(batch, gate, targets)
+        return squares(batch, gate, *part)
 
     monkeypatch.setattr(trainer, "squares", watched)
     rank_by_dynst(trainer, QUICK.model_copy(update={"practice": 0}), keep(trainer, 4))
@@ -209,10 +209,10 @@ def test_without_swaps_pruned_regions_stay_away(monkeypatch):
     trainer, masks = make_trainer(make_data(16), batch_size=8), []
     squares = trainer.squares
 
-    def watched(batch, gate, targets=None):
+    def watched(batch, gate, *part):
         if torch.is_grad_enabled() and gate.grad_fn is not None:
             masks.append((gate[0] != 0).numpy())
-        return squares(batch, gate, targets)
+        return squares(batch, gate, *part)
 
     monkeypatch.setattr(trainer, "squares", watched)
     found = rank_by_dynst(

@@ -115,7 +115,7 @@ def test_no_substitute_for_the_silent_nor_for_the_only_one():
 
 def test_the_effort_for_ties_is_bounded():
     assert tie_effort(207, 83, 124) == (2, 64)
-    assert tie_effort(20_000, 28, 12_000) == (3, 64)
+    assert tie_effort(20_000, 28, 12_000) == (3, 16)
     assert tie_effort(30, 12, 1)[0] == 1
     assert tie_effort(30, 30, 0)[0] == 0
 

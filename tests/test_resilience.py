@@ -67,15 +67,17 @@ def test_the_effort_is_bounded_by_the_size_of_the_network(regions, data):
     assert 1 <= effort.single <= kept
     assert effort.second < kept
     allowed = resilience.forecasts_affordable(regions)
-    assert effort.windows >= FEWEST_WINDOWS
-    assert effort.masks * effort.windows <= max(allowed, effort.masks * FEWEST_WINDOWS)
-    assert effort.masks * FEWEST_WINDOWS <= allowed + effort.masks
+    fewest = resilience.fewest_windows(regions)
+    assert FEWEST_WINDOWS // 4 <= fewest <= effort.windows
+    assert effort.masks * effort.windows <= max(allowed, effort.masks * fewest)
+    assert effort.masks * fewest <= allowed + effort.masks
 
 
 def test_small_networks_are_judged_whole_and_large_ones_in_part():
     assert failure_effort(207, 83).single == 83
     assert failure_effort(207, 83).windows == 77
     assert failure_effort(20_000, 8_000).single == 28
+    assert failure_effort(20_000, 8_000).windows == 16
     assert failure_effort(5, 1).second == 0
 
 

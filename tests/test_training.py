@@ -93,7 +93,8 @@ def test_loss_of_some_targets_is_that_of_these_alone():
     alone = torch.zeros_like(batch.valid)
     alone[:, targets] = batch.valid[:, targets]
     expected = trainer.loss(replace(batch, valid=alone), torch.ones(8))
-    found = trainer.loss(batch, torch.ones(8), targets)
+    cut = trainer.windows.batch(trainer.windows.split.train[:5], targets)
+    found = trainer.loss(cut, torch.ones(8), targets)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -369,7 +370,75 @@ def test_forecast_takes_the_kept_regions_by_theta():
     expected = trainer.forecaster(
         batch.history, batch.seen, batch.calendar, trainer.theta * torch.from_numpy(mask)
     )
-    assert torch.equal(trainer.forecast(mask)(batch), expected)
+    torch.testing.assert_close(trainer.forecast(mask)(batch), expected)
+
+
+def sample_regions(monkeypatch, most, targets):
+    """Let networks of more than so many regions be large, and steps judge so many."""
+    monkeypatch.setattr("sensorplan.gating.MANY", most)
+    monkeypatch.setattr("sensorplan.training.MANY", most)
+    monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", targets)
+
+
+def test_a_step_on_a_large_network_reads_a_sample_of_it(monkeypatch):
+    sample_regions(monkeypatch, 12, 2)
+    trainer = make_trainer(make_sensor_data(times=200, nodes=60, gaps=0.2))
+    mask = torch.zeros(4, 60)
+    mask[0, ::2], mask[1:, ::4] = 1, 1
+    targets = trainer._some_targets()
+    regions, share = trainer._sources(mask, targets, 12)
+    needed = {*targets.tolist(), *trainer.neighbours[targets].flatten().tolist()}
+    drawn = set(regions[share > 0].tolist())
+    assert regions.tolist() == sorted(needed | drawn)
+    assert len(drawn) == 12
+    assert not any(region % 2 for region in drawn)  # those that no mask keeps are left out
+    assert share[share > 0].tolist() == [30 / 12] * 12
+    other = trainer._sources(mask, targets, 12)
+    assert set(other.regions[other.share > 0].tolist()) != drawn
+
+
+def test_small_networks_and_other_backbones_are_read_whole(monkeypatch):
+    data = make_sensor_data(times=200, nodes=40)
+    sample_regions(monkeypatch, 40, 2)
+    trainer = make_trainer(data)
+    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), 3) is None
+    sample_regions(monkeypatch, 12, 2)
+    trainer = make_trainer(data, backbone="vit")
+    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), 3) is None
+
+
+def test_the_loss_of_a_mask_reads_all_that_it_keeps_and_nothing_else(monkeypatch):
+    data = make_sensor_data(times=200, nodes=60, gaps=0.2)
+    whole = make_trainer(data)
+    mask, starts = np.arange(60) % 3 == 0, whole.windows.split.validation
+    monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", 2)
+    expected = whole.mask_loss(mask, starts)
+    sample_regions(monkeypatch, 12, 2)
+    trainer, read = make_trainer(data), []
+    cut = trainer.windows.series.at
+    monkeypatch.setattr(
+        type(trainer.windows.series),
+        "at",
+        lambda self, steps, regions=None: read.append(regions) or cut(steps, regions),
+    )
+    assert trainer.mask_loss(mask, starts) == pytest.approx(expected, rel=1e-5)
+    sources = read[0]
+    assert set(np.flatnonzero(mask)) <= set(sources.tolist())
+    assert len(sources) < 60
+
+
+def test_training_on_samples_learns_as_training_on_all(monkeypatch):
+    data = make_sensor_data(times=400, nodes=60, calendar=None)
+    losses = []
+    for most in (1000, 16):
+        sample_regions(monkeypatch, most, 12)
+        trainer = make_trainer(data)
+        masks = torch.ones(len(trainer._validation_sample()), 60)
+        before = trainer.validation_loss(masks)
+        trainer.train(150, trainer.rate, trainer.random_masks)
+        losses.append(trainer.validation_loss(masks) / before)
+    assert losses[0] < 0.9
+    assert losses[1] < losses[0] + 0.3 * (1 - losses[0])
 
 
 def test_many_regions_are_sampled(monkeypatch):

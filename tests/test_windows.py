@@ -326,6 +326,22 @@ def test_batches_are_slices(channels):
     assert batch.valid.dtype == torch.bool
 
 
+@pytest.mark.parametrize("sources", [None, [4, 0, 2]])
+@pytest.mark.parametrize("targets", [None, [1], [5, 3]])
+def test_a_batch_is_cut_to_some_regions(sources, targets):
+    windows = cut_windows(make_sensor_data(gaps=0.2, channels=2))
+    weight = torch.rand(windows.series.shape)
+    windows = replace(windows, value_weight=weight)
+    starts = np.array([5, 0, 17])
+    whole = windows.batch(starts)
+    cut = windows.batch(starts, *(part and torch.tensor(part) for part in (targets, sources)))
+    past, ahead = (slice(None) if part is None else part for part in (sources, targets))
+    for name, regions in (("history", past), ("seen", past), ("future", ahead), ("valid", ahead)):
+        assert torch.equal(getattr(cut, name), getattr(whole, name)[:, regions])
+    assert torch.equal(cut.weight, whole.weight[:, ahead])
+    assert torch.equal(cut.calendar, whole.calendar)
+
+
 @pytest.mark.parametrize("patch", [None, (2, 2)])
 def test_valid_is_what_was_observed_and_nothing_is_imputed(patch):
     data = make_sensor_data(grid=(3, 4), gaps=0.3, channels=2)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sensorplan.evaluation.panel import Panel, observed_spread
-from sensorplan.evaluation.resilience import FEWEST_WINDOWS, forecasts_affordable
+from sensorplan.evaluation.resilience import fewest_windows, forecasts_affordable
 from sensorplan.metrics import Errors
 from sensorplan.rankers.history import History
 from sensorplan.rankers.moments import correlation
@@ -56,9 +56,9 @@ def substitutes(history: History, mask: Bools) -> tuple[Ints, Floats]:
 
 def tie_effort(regions: int, judged: int, dropped: int) -> tuple[int, int]:
     """How many candidates for the place of a kept region are judged, and on how many windows."""
-    affordable = SHARE * forecasts_affordable(regions) / judged
-    candidates = min(dropped, int(np.clip(round(affordable / FEWEST_WINDOWS), 1, CANDIDATES)))
-    return candidates, max(FEWEST_WINDOWS, int(affordable / max(candidates, 1)))
+    affordable, fewest = SHARE * forecasts_affordable(regions) / judged, fewest_windows(regions)
+    candidates = min(dropped, int(np.clip(round(affordable / fewest), 1, CANDIDATES)))
+    return candidates, max(fewest, int(affordable / max(candidates, 1)))
 
 
 def tie_candidates(history: History, available: Bools, judged: Ints, count: int) -> Ints:

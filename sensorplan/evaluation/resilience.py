@@ -23,6 +23,7 @@ LEAST_SINGLE = 16  # failures that are judged in the largest network
 WORK = 2_500_000  # regions x windows x masks, and thereby the cost
 FEWEST_FORECASTS, MOST_FORECASTS = 6_400, 30_000  # windows x masks
 FEWEST_WINDOWS = 64
+MANY = 4096  # regions, above which both are fewer, down to a quarter
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,28 @@ class Failures:
 
 def forecasts_affordable(regions: int) -> int:
     """Windows x masks that may be forecast for a network of that size."""
-    return int(np.clip(WORK // regions, FEWEST_FORECASTS, MOST_FORECASTS))
+    return int(np.clip(WORK // regions, _fewer(FEWEST_FORECASTS, regions), MOST_FORECASTS))
+
+
+def fewest_windows(regions: int) -> int:
+    """Windows that a mask of a network of that size is judged on at the least."""
+    return _fewer(FEWEST_WINDOWS, regions)
+
+
+def _fewer(most: int, regions: int) -> int:
+    return max(most // 4, min(most, most * MANY // regions))
 
 
 def failure_effort(regions: int, kept: int) -> Effort:
     """How much is judged of a plan.
 
     >>> failure_effort(207, 83), failure_effort(20_000, 8_000)
-    (Effort(single=83, second=12, windows=77), Effort(single=28, second=12, windows=64))
+    (Effort(single=83, second=12, windows=77), Effort(single=28, second=12, windows=16))
     """
     affordable, second = forecasts_affordable(regions), min(SECONDS, kept - 1)
-    others = second + DRAWS * len(SHARES)
-    single = min(kept, max(LEAST_SINGLE, affordable // FEWEST_WINDOWS - others))
-    return Effort(single, second, max(FEWEST_WINDOWS, affordable // (single + others)))
+    others, fewest = second + DRAWS * len(SHARES), fewest_windows(regions)
+    single = min(kept, max(LEAST_SINGLE, affordable // fewest - others))
+    return Effort(single, second, max(fewest, affordable // (single + others)))
 
 
 def judge_failures(

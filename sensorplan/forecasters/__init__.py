@@ -4,7 +4,7 @@
 through the entry-point group ``sensorplan.forecasters``.
 """
 
-from sensorplan.forecasters.backbone import Backbone, Compact, Options
+from sensorplan.forecasters.backbone import Backbone, Compact, Options, Sources
 from sensorplan.forecasters.blend import CompactBlend
 from sensorplan.forecasters.linear import CompactLinear
 from sensorplan.forecasters.mixer import Mixer
@@ -29,6 +29,7 @@ __all__ = [
     "Mixer",
     "Network",
     "Options",
+    "Sources",
     "build_backbone",
     "find_backbone",
     "from_bytes",

@@ -1,7 +1,7 @@
 """`Backbone` and `Compact`: what every architecture is, before and after planning."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,19 @@ class Options(BaseModel):
     """Settings of an architecture, beyond those of all; none unless it says otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Sources(NamedTuple):
+    """The part of a large network that is read.
+
+    Attributes:
+        regions: ``[source]`` which regions, ascending.
+        share: ``[source]`` how many regions each stands for in means over the network; 0 for one
+            that is read for its neighbours alone.
+    """
+
+    regions: Tensor
+    share: Tensor
 
 
 class Compact(nn.Module):
@@ -88,6 +101,41 @@ class Backbone(nn.Module):
             calendar: ``[batch, feature]``.
             gate: ``[batch, region]`` or ``[region]`` θ ⊙ mask; 0 = switched off.
             targets: ``[target]`` regions to forecast; None: all.
+
+        Returns:
+            ``[batch, target, horizon * channel]``.
+        """
+        raise NotImplementedError
+
+    def reads(self, targets: Tensor) -> Tensor | None:
+        """Regions whose own history the forecast of some targets needs, with repetitions.
+
+        Of all others it needs means over the network alone, for which a sample can stand: see
+        `forecast_from`. None: it needs every region.
+
+        Args:
+            targets: ``[target]``.
+        """
+        return None
+
+    def forecast_from(
+        self,
+        sources: Sources,
+        history: Tensor,
+        seen: Tensor,
+        calendar: Tensor,
+        gate: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        """Forecast some targets from a part of the regions; only where `reads` names any.
+
+        Args:
+            sources: The part; all that the targets' `reads` names are in it.
+            history: ``[batch, source, lookback * channel]``, as in `forward`.
+            seen: The same shape.
+            calendar: ``[batch, feature]``.
+            gate: ``[batch, source]`` or ``[source]``.
+            targets: ``[target]``.
 
         Returns:
             ``[batch, target, horizon * channel]``.

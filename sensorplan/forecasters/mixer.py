@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sensorplan.forecasters.backbone import Backbone, Compact, Options
+from sensorplan.forecasters.backbone import Backbone, Compact, Options, Sources
 from sensorplan.forecasters.mixer_core import Layout, MixerCore, MixerSizes
 from sensorplan.forecasters.network import Network, identity_features
 
@@ -76,22 +76,29 @@ class Mixer(Backbone):
         """Number of regions."""
         return len(self.features)
 
-    def layout(self, targets: Tensor | None = None) -> Layout:
-        """The layout with all regions as sources, for some targets (all by default)."""
-        if targets is None:
-            targets = torch.arange(self.regions, device=self.features.device)
-        whole = self.identify(self.features) + self.identity
+    def layout(self, targets: Tensor | None = None, sources: Sources | None = None) -> Layout:
+        """The layout for some targets and sources, by default all regions; sources hold targets."""
+        everything = torch.arange(self.regions, device=self.features.device)
+        targets = everything if targets is None else targets
+        neighbours, own = self.neighbours[targets], targets
+        features, share = self.features, None
+        identity: Tensor = self.identity
+        if sources is not None:
+            read, share = sources
+            features, identity = features[read], identity[read]
+            neighbours, own = torch.searchsorted(read, neighbours), torch.searchsorted(read, own)
+        whole = self.identify(features) + identity
         entry, exit_, key, query = torch.split(whole, self.parts, -1)
-        neighbours = self.neighbours[targets]
+        attention = _bounded_exp(self.latent_keys @ key.T)
         pairs = torch.arange(neighbours.numel(), device=targets.device).view(neighbours.shape)
         *decoders, from_calendar, from_identity = torch.split(self.decode.weight, self.streams, 1)
         linear = torch.split(self.decode_linear.weight, self.sizes.width, 1)
         from_latents, from_own, from_neighbours = map(_stacked, decoders, linear)
         return Layout(
             entry,
-            _bounded_exp(self.latent_keys @ key.T),
-            torch.softmax(query[targets] @ self.latent_values.T, -1),
-            targets,
+            attention if share is None else attention * share,
+            torch.softmax(query[own] @ self.latent_values.T, -1),
+            own,
             neighbours.flatten(),
             _bounded_exp(self.log_closeness[targets]).flatten(),
             pairs[:, 0],
@@ -99,7 +106,7 @@ class Mixer(Backbone):
             from_own,
             from_neighbours,
             from_calendar,
-            functional.linear(exit_[targets], from_identity, self.decode.bias),
+            functional.linear(exit_[own], from_identity, self.decode.bias),
         )
 
     def forward(
@@ -112,6 +119,24 @@ class Mixer(Backbone):
     ) -> Tensor:
         """See `Backbone.forward`."""
         forecast: Tensor = self.core(history, seen, calendar, gate, self.layout(targets))
+        return forecast
+
+    def reads(self, targets: Tensor) -> Tensor:
+        """See `Backbone.reads`: the targets and their neighbours."""
+        return torch.cat([targets, self.neighbours[targets].flatten()])
+
+    def forecast_from(
+        self,
+        sources: Sources,
+        history: Tensor,
+        seen: Tensor,
+        calendar: Tensor,
+        gate: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        """See `Backbone.forecast_from`."""
+        layout = self.layout(targets, sources)
+        forecast: Tensor = self.core(history, seen, calendar, gate, layout, sources.share)
         return forecast
 
     def compact(self, gate: Tensor) -> "CompactMixer":

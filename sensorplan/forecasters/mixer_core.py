@@ -92,10 +92,20 @@ class MixerCore(nn.Module):
         self.neighbour_shrinkage = nn.Parameter(torch.zeros(1))  # log
 
     def forward(
-        self, history: Tensor, seen: Tensor, calendar: Tensor, gate: Tensor, layout: Layout
+        self,
+        history: Tensor,
+        seen: Tensor,
+        calendar: Tensor,
+        gate: Tensor,
+        layout: Layout,
+        share: Tensor | None = None,
     ) -> Tensor:
-        """Forecast the layout's targets from its sources; see `Backbone.forward`."""
-        deviation, level = leave_level(history, seen, gate, self.channels)
+        """Forecast the layout's targets from its sources; see `Backbone.forward`.
+
+        `share` is that of `Sources`, which the layout's attention holds already; None: 1.
+        """
+        in_level = gate if share is None else gate * share
+        deviation, level = leave_level(history, seen, in_level, self.channels)
         said = self._encode(deviation, seen, gate, layout)  # [source, batch, width + 1]
         latents = self._mix(said, calendar, layout)  # [latent, batch, width]
 

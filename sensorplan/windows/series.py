@@ -37,8 +37,15 @@ class Held:
         """Where they live."""
         return self.anomalies.device
 
-    def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """``[..., region, channel]`` anomalies and valid at the steps ``[...]``."""
+    def at(self, steps: Tensor, regions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """``[..., region, channel]`` anomalies and valid at the steps ``[...]``.
+
+        Args:
+            steps: See above.
+            regions: Which; None: all.
+        """
+        if regions is not None:
+            return self.anomalies[steps[..., None], regions], self.valid[steps[..., None], regions]
         return self.anomalies[steps], self.valid[steps]
 
     def sampled(self, end: int, together: int) -> Ints:
@@ -90,11 +97,13 @@ class Spooled:
         """Steps, regions and channels."""
         return len(self._values), *self._level.shape
 
-    def at(self, steps: Tensor) -> tuple[Tensor, Tensor]:
+    def at(self, steps: Tensor, regions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Held.at`."""
         asked, place = np.unique(steps.cpu().numpy(), return_inverse=True)
         there = torch.from_numpy(place.reshape(steps.shape))
-        anomalies, valid = (torch.from_numpy(array)[there] for array in self._read(asked))
+        chosen = slice(None) if regions is None else regions.cpu().numpy()
+        read = (array[:, chosen] for array in self._read(asked))
+        anomalies, valid = (torch.from_numpy(array)[there] for array in read)
         return anomalies.to(self.device), valid.to(self.device)
 
     def sampled(self, end: int, together: int) -> Ints:

@@ -91,21 +91,42 @@ class Windows:
         """Where batches are."""
         return self.series.device
 
-    def batch(self, starts: Ints) -> Batch:
-        """Cut the windows that begin at the given steps."""
+    def batch(
+        self, starts: Ints, targets: Tensor | None = None, sources: Tensor | None = None
+    ) -> Batch:
+        """Cut the windows that begin at the given steps.
+
+        Args:
+            starts: ``[window]``.
+            targets: Regions whose future is cut out; None: all.
+            sources: Regions whose history is; None: all.
+        """
         lookback, horizon = self.split.lookback, self.split.horizon
         first = torch.as_tensor(starts, device=self.device)[:, None]
         steps = first + torch.arange(lookback + horizon, device=first.device)  # [batch, step]
-        anomalies, valid = self.series.at(steps)
-        ahead = steps[:, lookback:]
+        if sources is None:
+            anomalies, valid = self.series.at(steps)
+            past = anomalies[:, :lookback], valid[:, :lookback]
+            future = anomalies[:, lookback:], valid[:, lookback:]
+            if targets is not None:
+                future = future[0][:, :, targets], future[1][:, :, targets]
+        else:
+            past = self.series.at(steps[:, :lookback], sources)
+            future = self.series.at(steps[:, lookback:], targets)
         return Batch(
-            _stream_morph(anomalies[:, :lookback]),
-            _stream_morph(valid[:, :lookback]).float(),
+            _stream_morph(past[0]),
+            _stream_morph(past[1]).float(),
             self.calendar[first[:, 0] + lookback + horizon // 2],
-            _stream_morph(anomalies[:, lookback:]),
-            _stream_morph(valid[:, lookback:]),
-            None if self.value_weight is None else _stream_morph(self.value_weight[ahead]),
+            _stream_morph(future[0]),
+            _stream_morph(future[1]),
+            self._weight_at(steps[:, lookback:], targets),
         )
+
+    def _weight_at(self, steps: Tensor, targets: Tensor | None) -> Tensor | None:
+        if self.value_weight is None:
+            return None
+        weight = self.value_weight[steps]  # [batch, step, region, channel]
+        return _stream_morph(weight if targets is None else weight[:, :, targets])
 
     def sample(self, end: int) -> tuple[Floats, Bools]:
         """``[step, region, channel]`` anomalies and valid of the first `end` steps.

@@ -7,6 +7,7 @@ of the history and judged on the fourth, each in turn, errs in other ways.
 import numpy as np
 import torch
 from scipy.linalg import eigh
+from torch import Tensor
 
 from sensorplan.linear import lag_features
 from sensorplan.sensors import Bools, Floats, Ints
@@ -16,6 +17,7 @@ BLOCKS = 4
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 SWEEPS = 8  # over the missing targets
 VALUES = 800_000  # regions x windows, and thereby the cost of one mask
+MOST_TARGETS = 4096  # regions that are judged; more are sampled
 FEWEST, MOST = 256, 3000  # windows
 HELD = 8  # values of each series that are held of a window
 
@@ -23,13 +25,14 @@ HELD = 8  # values of each series that are held of a window
 class CrossValidation:
     """The cross-validated squared error of ridge regressions, mask by mask.
 
-    Targets are each region's first and last step ahead, in the unit of the errors. Windows are
-    those of training and validation, cut into blocks of time; windows that share a step with the
-    block under judgment take no part in the fit.
+    Targets are each region's first and last step ahead, in the unit of the errors; those of a large
+    network are of regions drawn at random, the same for every mask. Windows are those of training
+    and validation, cut into blocks of time; windows that share a step with the block under judgment
+    take no part in the fit.
     """
 
     def __init__(self, windows: Windows) -> None:
-        split = windows.split
+        split, self._judged = windows.split, _judged(windows)
         starts = np.concatenate([split.train, split.validation])
         most = int(np.clip(VALUES // windows.regions, FEWEST, MOST))
         most = windows.at_a_time(most, HELD * windows.regions * windows.channels)
@@ -53,15 +56,19 @@ class CrossValidation:
         """``[window, lag, region, channel]`` features, and of the targets values, valid, weight."""
         count, regions, channels = len(batch), windows.regions, windows.channels
         features = lag_features(batch, np.ones(regions, bool), channels)
-        by_lead = (count, regions, windows.split.horizon, channels)
         ends = sorted({0, windows.split.horizon - 1})
-        future = batch.future.view(by_lead)[:, :, ends] * windows.error_scale[:, None]
+        scale = windows.error_scale[self._judged, None]
         return (
             features.astype(np.float32).reshape(count, -1, regions, channels),
-            future.reshape(count, -1).cpu().numpy(),
-            batch.valid.view(by_lead)[:, :, ends].reshape(count, -1).cpu().numpy(),
+            (self._at(ends, batch.future, windows) * scale).reshape(count, -1).cpu().numpy(),
+            self._at(ends, batch.valid, windows).reshape(count, -1).cpu().numpy(),
             self._weight_of(windows, batch, ends),
         )
+
+    def _at(self, ends: list[int], values: Tensor, windows: Windows) -> Tensor:
+        """``[window, judged, end, channel]`` of ``[window, region, horizon * channel]``."""
+        by_lead = values.view(len(values), windows.regions, windows.split.horizon, windows.channels)
+        return by_lead[:, self._judged][:, :, ends]
 
     def loss(self, mask: Bools) -> float:
         """Mean squared error over the valid targets by their weights, at the best penalty."""
@@ -78,15 +85,14 @@ class CrossValidation:
         weight = torch.ones_like(batch.future) if batch.weight is None else batch.weight
         if windows.region_weight is not None:
             weight = weight * windows.region_weight[:, None]
-        by_lead = weight.view(len(batch), windows.regions, windows.split.horizon, windows.channels)
-        return np.asarray(by_lead[:, :, ends].reshape(len(batch), -1).cpu().numpy())
+        return self._at(ends, weight, windows).reshape(len(batch), -1).cpu().numpy()
 
     def _errors(self, inputs: Floats, block: Ints, fitted: Ints) -> Floats:
         """``[penalty]`` sum of squared errors in a block, from a fit on other windows."""
         centre = inputs[fitted].mean(0)
-        x = inputs[fitted] - centre
-        strength, axes = _principal_axes(x)
-        scores, judged = x @ axes, (inputs[block] - centre) @ axes
+        strength, scores, judged = _principal_scores(
+            inputs[fitted] - centre, inputs[block] - centre
+        )
         targets, valid = self._targets[fitted], self._valid[fitted]
         errors = np.empty(len(PENALTIES))
         for number, penalty in enumerate(PENALTIES):
@@ -105,14 +111,28 @@ def _steps_outside(starts: Ints, block: Ints) -> Ints:
     return steps
 
 
-def _principal_axes(x: Floats) -> tuple[Floats, Floats]:
-    """``[component]`` squared singular values and ``[feature, component]`` axes."""
+def _judged(windows: Windows) -> slice | Ints:
+    """The regions whose targets are judged."""
+    if windows.regions <= MOST_TARGETS:
+        return slice(None)
+    drawn = np.random.default_rng(0).choice(windows.regions, MOST_TARGETS, replace=False)
+    return np.sort(drawn)
+
+
+def _principal_scores(x: Floats, other: Floats) -> tuple[Floats, Floats, Floats]:
+    """``[component]`` squared singular values of x, and the scores of x and of other rows.
+
+    Args:
+        x: ``[window, feature]``.
+        other: ``[other window, feature]``.
+    """
     if x.shape[1] <= len(x):
         strength, axes = eigh(x.T @ x)
-        return np.maximum(strength, 0), axes
-    strength, shapes = eigh(x @ x.T)
+        return np.maximum(strength, 0), x @ axes, other @ axes
+    strength, shapes = eigh(x @ x.T)  # x = shapes · sizes · axes
     strength = np.maximum(strength, 0)
-    return strength, x.T @ (shapes / np.sqrt(np.maximum(strength, 1e-6)))
+    turn = shapes / np.sqrt(np.maximum(strength, 1e-6))
+    return strength, turn * strength, (other @ x.T) @ turn
 
 
 def _fit(scores: Floats, penalised: Floats, targets: Floats, valid: Bools) -> tuple[Floats, Floats]:

@@ -22,6 +22,7 @@ from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Trainer
 
 LARGEST_THINNING = 0.5  # share of the kept regions left out of a probe
+PROBED, FEWEST = 256, 8  # windows of a gradient; fewer in a large network, but not less
 VALIDATION_WEIGHT = 0.5  # of a validation window, beside a training window
 SMALLEST_LOSS = 1e-12  # below which losses are equal
 
@@ -69,9 +70,15 @@ def relative_loss(trainer: Trainer, mask: Bools, stretches: list[Stretch]) -> fl
 
 
 def probe(trainer: Trainer, mask: Bools, windows: int) -> tuple[Floats, Floats]:
-    """``[region]`` gradient of the relative loss to the gate around a mask, and θ."""
+    """``[region]`` gradient of the relative loss to the gate around a mask, and θ.
+
+    Of `windows`, a large network takes as many as it has regions x windows for: a gradient is that
+    of so many more regions.
+    """
     total = np.zeros(len(mask), np.float32)
-    for stretch in draw_stretches(trainer, min(windows, trainer.forecaster.most_probed)):
+    affordable = fitting_windows(PROBED, len(mask), FEWEST)
+    windows = min(windows, affordable, trainer.forecaster.most_probed)
+    for stretch in draw_stretches(trainer, windows):
         thinning = trainer.rng.uniform(0, LARGEST_THINNING, (len(stretch.starts), 1))
         thinned = mask & (trainer.rng.random((len(stretch.starts), len(mask))) >= thinning)
         gates = torch.from_numpy(thinned.astype(np.float32)).to(trainer.device)
