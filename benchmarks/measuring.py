@@ -26,12 +26,19 @@ import json, os, subprocess, sys, time
 begin = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 errors = process.stderr.read().decode(errors="replace")
+moved = {}
+if sys.platform == "linux":
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and still to be asked
+    with open(f"/proc/{process.pid}/io") as file:
+        moved = dict(line.strip().split(": ") for line in file)
 _, status, usage = os.wait4(process.pid, 0)
 seconds = time.perf_counter() - begin
 peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 code = os.waitstatus_to_exitcode(status)
 cpu = usage.ru_utime + usage.ru_stime
 figures = {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}
+figures["read_bytes"] = int(moved.get("rchar", 0))
+figures["written_bytes"] = int(moved.get("wchar", 0))
 print(json.dumps({"run": figures, "code": code, "errors": errors}))
 """
 
@@ -44,11 +51,16 @@ class Run:
         seconds: Wall time from its start to its end, loading included.
         cpu_seconds: Processor time of all its threads.
         peak_bytes: Largest resident memory.
+        read_bytes: From files, those of the program itself and of the system's cache included; 0
+            where the system does not say.
+        written_bytes: To files; 0 where the system does not say.
     """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    read_bytes: int
+    written_bytes: int
 
 
 def run(*arguments: str | Path) -> Run:

@@ -116,7 +116,7 @@ class GatedForecaster:
 
     def _loss(self, masks: Tensor, starts: Ints) -> float:
         targets = self._fixed_targets()
-        sources = self._sources(masks, targets) if masks.ndim == 1 else None
+        sources = self._sources(masks, targets, np.random.default_rng(0))
         total = 0.0
         with torch.no_grad():
             for part in self._parts(starts):
@@ -207,28 +207,29 @@ class GatedForecaster:
         return self.windows.batch(starts, targets, sources and sources.regions)
 
     def _sources(
-        self, masks: Tensor, targets: Tensor | None, most: int | None = None
+        self, masks: Tensor, targets: Tensor | None, rng: np.random.Generator
     ) -> Sources | None:
         """The part of a large network that is read for some targets; None: all of it.
 
+        It is what the targets need, and of what the masks keep a sample. The same random numbers
+        draw much the same sample for masks that are nearly the same.
+
         Args:
-            masks: ``[window, region]`` or ``[region]``; regions that none of them keeps are left
-                out, but for the neighbours of the targets.
+            masks: ``[window, region]`` or ``[region]``.
             targets: ``[target]``.
-            most: A random sample of so many stands for the others; None: all are read.
+            rng: Draws the sample.
         """
         if targets is None or self.windows.regions <= MANY:
             return None
         needed = self.forecaster.reads(targets)
-        kept = np.flatnonzero(masks.view(-1, self.windows.regions).any(0).cpu().numpy())
-        if needed is None or not len(kept):
+        if needed is None:
             return None
-        drawn = kept
-        if most is not None and most < len(kept):
-            drawn = self.rng.choice(kept, most, replace=False)
+        kept = masks.view(-1, self.windows.regions).any(0).cpu().numpy()
+        order = rng.permutation(self.windows.regions)
+        drawn = order[kept[order]][:MANY]
         regions = np.union1d(drawn, needed.cpu().numpy())
         share = np.zeros(len(regions), np.float32)
-        share[np.searchsorted(regions, drawn)] = len(kept) / len(drawn)
+        share[np.searchsorted(regions, drawn)] = kept.sum() / max(len(drawn), 1)
         return Sources(
             torch.from_numpy(regions).to(self.device), torch.from_numpy(share).to(self.device)
         )

@@ -17,7 +17,7 @@ from sensorplan.forecasters import Sources
 from sensorplan.gating import GatedForecaster, Snapshot
 from sensorplan.journal import Journal, Resumable, State, UnderWay
 from sensorplan.recipe import TrainingSettings
-from sensorplan.sampling import MANY, fitting_windows, random_masks, random_survivors
+from sensorplan.sampling import fitting_windows, random_masks, random_survivors
 from sensorplan.sensors import Bools, Ints
 from sensorplan.team import current_team
 from sensorplan.windows import Windows
@@ -164,7 +164,7 @@ class Trainer(GatedForecaster):
             )
         starts = self.rng.choice(training, min(self.batch_size, len(training)), replace=False)
         drawn, targets = masks(len(starts)), self._some_targets()
-        return Step(starts, drawn, targets, self._sources(drawn, targets, MANY), penalty)
+        return Step(starts, drawn, targets, self._sources(drawn, targets, self.rng), penalty)
 
     def _share_of_loss(self, objective: nn.Module, step: Step) -> Tensor:
         """The loss of the windows that are this process's; the mean over the team is the loss."""

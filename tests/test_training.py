@@ -376,7 +376,6 @@ def test_forecast_takes_the_kept_regions_by_theta():
 def sample_regions(monkeypatch, most, targets):
     """Let networks of more than so many regions be large, and steps judge so many."""
     monkeypatch.setattr("sensorplan.gating.MANY", most)
-    monkeypatch.setattr("sensorplan.training.MANY", most)
     monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", targets)
 
 
@@ -386,14 +385,14 @@ def test_a_step_on_a_large_network_reads_a_sample_of_it(monkeypatch):
     mask = torch.zeros(4, 60)
     mask[0, ::2], mask[1:, ::4] = 1, 1
     targets = trainer._some_targets()
-    regions, share = trainer._sources(mask, targets, 12)
+    regions, share = trainer._sources(mask, targets, trainer.rng)
     needed = {*targets.tolist(), *trainer.neighbours[targets].flatten().tolist()}
     drawn = set(regions[share > 0].tolist())
     assert regions.tolist() == sorted(needed | drawn)
     assert len(drawn) == 12
     assert not any(region % 2 for region in drawn)  # those that no mask keeps are left out
     assert share[share > 0].tolist() == [30 / 12] * 12
-    other = trainer._sources(mask, targets, 12)
+    other = trainer._sources(mask, targets, trainer.rng)
     assert set(other.regions[other.share > 0].tolist()) != drawn
 
 
@@ -401,19 +400,34 @@ def test_small_networks_and_other_backbones_are_read_whole(monkeypatch):
     data = make_sensor_data(times=200, nodes=40)
     sample_regions(monkeypatch, 40, 2)
     trainer = make_trainer(data)
-    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), 3) is None
+    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), trainer.rng) is None
     sample_regions(monkeypatch, 12, 2)
     trainer = make_trainer(data, backbone="vit")
-    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), 3) is None
+    assert trainer._sources(torch.ones(1, 40), trainer._some_targets(), trainer.rng) is None
 
 
-def test_the_loss_of_a_mask_reads_all_that_it_keeps_and_nothing_else(monkeypatch):
+def test_masks_that_are_nearly_the_same_are_judged_on_nearly_the_same_sample(monkeypatch):
+    sample_regions(monkeypatch, 12, 2)
+    trainer = make_trainer(make_sensor_data(times=200, nodes=60))
+    targets, one = trainer._fixed_targets(), torch.ones(60)
+    other = one.clone()
+    drawn = []
+    for mask in (one, other):
+        regions, share = trainer._sources(mask, targets, np.random.default_rng(0))
+        drawn.append(set(regions[share > 0].tolist()))
+        other[next(iter(drawn[0]))] = 0
+    assert len(drawn[0] & drawn[1]) == 11
+    assert len(drawn[1]) == 12
+
+
+def test_the_loss_of_a_small_mask_reads_all_that_it_keeps(monkeypatch):
     data = make_sensor_data(times=200, nodes=60, gaps=0.2)
     whole = make_trainer(data)
     mask, starts = np.arange(60) % 3 == 0, whole.windows.split.validation
     monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", 2)
     expected = whole.mask_loss(mask, starts)
-    sample_regions(monkeypatch, 12, 2)
+    assert whole.mask_loss(np.zeros(60, bool), starts) != expected
+    sample_regions(monkeypatch, 20, 2)
     trainer, read = make_trainer(data), []
     cut = trainer.windows.series.at
     monkeypatch.setattr(
