@@ -9,6 +9,7 @@ entry; the forecaster sees the gate θ ⊙ mask, and every gradient here is that
 gate, which exists for pruned regions too.
 """
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -102,11 +103,18 @@ def prune_apart(mask: Bools, score: Floats, budget: int, neighbours: Ints, spaci
     each = spacing / neighbours.shape[1]
     named_by = np.argsort(neighbours, axis=None, kind="stable") // neighbours.shape[1]
     edges = np.searchsorted(np.sort(neighbours, axis=None), np.arange(len(mask) + 1))
-    left, last = mask.copy(), len(mask) - 1
-    for _ in range(int(mask.sum()) - budget):
-        gone = last - int(np.argmin(worth[::-1]))  # of equals the one with the highest index
-        left[gone], worth[gone] = False, np.inf
+    left, to_go = mask.copy(), int(mask.sum()) - budget
+    queue = [(worth[region], -region) for region in np.flatnonzero(mask)]
+    heapq.heapify(queue)
+    while to_go:
+        known, negative = heapq.heappop(queue)  # of equals the one with the highest index
+        gone = -negative
+        if worth[gone] > known:  # it is worth more by now
+            heapq.heappush(queue, (worth[gone], negative))
+            continue
+        left[gone] = False
         worth[named_by[edges[gone] : edges[gone + 1]]] += each
+        to_go -= 1
     return left
 
 

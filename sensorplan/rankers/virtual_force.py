@@ -4,11 +4,13 @@ Source: the repulsion of Zou and Chakrabarty 2003, Sensor deployment and target 
 on virtual forces, IEEE INFOCOM, 1293-1303 (doi 10.1109/INFCOM.2003.1208965), here by elimination.
 """
 
+import heapq
+
 import numpy as np
 
 from sensorplan.rankers.history import History, observed_first
 from sensorplan.rankers.nearest import NearestLeft
-from sensorplan.sensors import Floats, Ints
+from sensorplan.sensors import Bools, Floats, Ints
 
 NEIGHBOURS = 6  # that repel a region: sensors spread evenly lie in a hexagonal lattice
 
@@ -36,17 +38,30 @@ def rank_by_virtual_force(history: History) -> tuple[Ints, Floats]:
     known = np.flatnonzero(nearest.left)
     neighbours = np.full((history.regions, NEIGHBOURS), -1)
     spacing = np.full(history.regions, np.inf)  # harmonic mean distance
+    named_by: list[set[int]] = [set() for _ in range(history.regions)]  # as a neighbour
+    queue: list[tuple[float, int]] = []  # of spacings, with those of before among them
     stale = known
     removed, spacings_then = [], []
     for _ in known[1:]:
+        for region, before in zip(stale.tolist(), neighbours[stale].tolist(), strict=True):
+            for other in before:
+                if other >= 0:
+                    named_by[other].discard(region)
         neighbours[stale], squares = nearest.of(stale, NEIGHBOURS)
         spacing[stale] = _harmonic_mean(np.sqrt(squares))
-        gone = history.regions - 1 - int(np.argmin(spacing[::-1]))
+        for region, after in zip(stale.tolist(), neighbours[stale].tolist(), strict=True):
+            heapq.heappush(queue, (float(spacing[region]), -region))
+            for other in after:
+                if other >= 0:
+                    named_by[other].add(region)
+        gone = _first(queue, spacing, nearest.left)
         removed.append(gone)
         spacings_then.append(spacing[gone])
         nearest.remove(gone)
-        spacing[gone], neighbours[gone] = np.inf, -1
-        stale = np.flatnonzero(neighbours == gone) // NEIGHBOURS
+        for other in neighbours[gone].tolist():
+            if other >= 0:
+                named_by[other].discard(gone)
+        stale = np.array(sorted(named_by[gone]), int)
     gains = np.maximum.accumulate(spacings_then)[::-1]
     last = np.flatnonzero(nearest.left)
     rest = np.setdiff1d(np.arange(history.regions), known)
@@ -55,6 +70,14 @@ def rank_by_virtual_force(history: History) -> tuple[Ints, Floats]:
         np.concatenate([last, np.array(removed[::-1], int), rest]),
         np.concatenate([top, gains, np.zeros(len(rest))]),
     )
+
+
+def _first(queue: list[tuple[float, int]], spacing: Floats, left: Bools) -> int:
+    """The region that is left and has the least spacing, of equals the highest index."""
+    while True:
+        known, negative = heapq.heappop(queue)
+        if left[-negative] and spacing[-negative] == known:
+            return -negative
 
 
 def _harmonic_mean(distances: Floats) -> Floats:
