@@ -4,6 +4,8 @@ The forecaster that a mask was found with flatters it. A regression that is fitt
 of the history and judged on the fourth, each in turn, errs in other ways.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from scipy.linalg import eigh
@@ -19,6 +21,7 @@ SWEEPS = 8  # over the missing targets
 VALUES = 800_000  # regions x windows, and thereby the cost of one mask
 MOST_TARGETS = 4096  # regions that are judged; more are sampled
 FEWEST, MOST = 256, 3000  # windows
+READ_VALUES = 2_000_000  # regions x windows that are read at a time
 HELD = 8  # values of each series that are held of a window
 
 
@@ -37,7 +40,7 @@ class CrossValidation:
         most = int(np.clip(VALUES // windows.regions, FEWEST, MOST))
         most = windows.at_a_time(most, HELD * windows.regions * windows.channels)
         starts = starts[:: -(-len(starts) // most)]
-        size = windows.at_a_time(len(starts))
+        size = windows.at_a_time(max(1, READ_VALUES // windows.regions))
         parts = [
             self._part(windows, windows.batch(part))
             for part in np.array_split(starts, -(-len(starts) // size))
@@ -95,8 +98,8 @@ class CrossValidation:
         )
         targets, valid = self._targets[fitted], self._valid[fitted]
         errors = np.empty(len(PENALTIES))
-        for number, penalty in enumerate(PENALTIES):
-            weights, level = _fit(scores, strength + penalty, targets, valid)
+        fits = _fits(scores, strength, targets, valid)
+        for number, (weights, level) in enumerate(fits):
             error = judged @ weights + level - self._targets[block]
             squares = np.square(error)
             if self._weight is not None:
@@ -135,19 +138,26 @@ def _principal_scores(x: Floats, other: Floats) -> tuple[Floats, Floats, Floats]
     return strength, turn * strength, (other @ x.T) @ turn
 
 
-def _fit(scores: Floats, penalised: Floats, targets: Floats, valid: Bools) -> tuple[Floats, Floats]:
-    """``[component, target]`` weights and ``[target]`` level.
+def _fits(
+    scores: Floats, strength: Floats, targets: Floats, valid: Bools
+) -> Iterator[tuple[Floats, Floats]]:
+    """For each penalty ``[component, target]`` weights and ``[target]`` level.
 
     A missing target takes the value that the fit gives it, again and again (expectation and
     maximisation, Dempster et al. 1977): in the end it has no say, and all targets share one
     decomposition of the inputs.
     """
-    complete = bool(valid.all())
-    fit = (targets * valid).sum(0) / np.maximum(valid.sum(0), 1)
-    for _ in range(1 if complete else SWEEPS):
-        filled = np.where(valid, targets, fit)
-        level: Floats = filled.mean(0)
-        weights: Floats = (scores.T @ (filled - level)) / penalised[:, None]
-        if not complete:
+    if valid.all():
+        level: Floats = targets.mean(0)
+        aimed = scores.T @ (targets - level)
+        for penalty in PENALTIES:
+            yield aimed / (strength + penalty)[:, None], level
+        return
+    for penalty in PENALTIES:
+        fit = (targets * valid).sum(0) / np.maximum(valid.sum(0), 1)
+        for _ in range(SWEEPS):
+            filled = np.where(valid, targets, fit)
+            level = filled.mean(0)
+            weights = (scores.T @ (filled - level)) / (strength + penalty)[:, None]
             fit = scores @ weights + level
-    return weights, level
+        yield weights, level
