@@ -14,6 +14,7 @@ FILL_SWEEPS = 6  # of the iterated reconstruction that stands in for missing val
 LOADING_SHRINKAGE = 20.0  # observations
 MODES = 16
 NEIGHBOURS = 8
+TOGETHER = 4096  # series whose loadings are fitted at a time
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,30 @@ def mode_loadings(network: Network, modes: int, seed: int) -> Floats:
             shrunk = strength - strength[-1] ** 2 / np.maximum(strength, 1e-12)
             filled = np.where(valid, series, (scores * shrunk) @ shapes)
     scores = scores * np.sqrt(times)  # [time, mode], unit variance
-    products = (scores[:, :, None] * scores[:, None, :]).reshape(times, -1)
-    gram = (valid.T.astype(scores.dtype) @ products).reshape(-1, modes, modes)
     target = (scores.T @ series).T[..., None]  # [series, mode, 1]
-    loadings = np.linalg.solve(gram + LOADING_SHRINKAGE * np.eye(modes), target)[..., 0]
-    return loadings.reshape(network.regions, -1).astype(np.float32)
+    loadings = np.empty((series.shape[1], modes), np.float32)
+    for first in range(0, len(loadings), TOGETHER):
+        part = slice(first, first + TOGETHER)
+        gram = _products(scores, valid[:, part], alike=len(loadings) > TOGETHER)
+        system = gram + LOADING_SHRINKAGE * np.eye(modes)
+        loadings[part] = np.linalg.solve(system, target[part])[..., 0]
+    return loadings.reshape(network.regions, -1)
+
+
+def _products(scores: Floats, valid: Bools, alike: bool) -> Floats:
+    """``[series, mode, mode]`` products of scores, summed over the steps with a value.
+
+    Args:
+        scores: ``[time, mode]``.
+        valid: ``[time, series]``.
+        alike: Take one sum for all series, if there is no gap in any.
+    """
+    if alike and valid.all():
+        return (scores.T @ scores)[None]
+    times, modes = scores.shape
+    products = (scores[:, :, None] * scores[:, None, :]).reshape(times, -1)
+    sums: Floats = valid.T.astype(scores.dtype) @ products
+    return sums.reshape(-1, modes, modes)
 
 
 def nearest_by_correlation(loadings: Floats, count: int) -> tuple[Ints, Floats]:
