@@ -58,6 +58,7 @@ class GatedForecaster:
             seed=seed,
             breaks=windows.breaks(training),
             most_values=windows.series.most_values,
+            whole=windows.whole(training),
         )
         torch.manual_seed(seed)
         self.forecaster = build_backbone(settings.backbone, settings.options, network)

@@ -17,11 +17,12 @@ from sensorplan.cli import app
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.evaluation import condition_rows, persistence_errors
 from sensorplan.forecasters.linear import window_starts
+from sensorplan.gating import GatedForecaster
 from sensorplan.memory import Memory
 from sensorplan.pipeline import compare, draw_curve, fit
-from sensorplan.rankers import make_history
+from sensorplan.rankers import RANKERS, forecast_aware, make_history, moments
 from sensorplan.reading import read
-from sensorplan.recipe import DataSettings, WindowSettings
+from sensorplan.recipe import DataSettings, TrainingSettings, WindowSettings
 from sensorplan.regions import nodalize, patchify
 from sensorplan.spool import Spool
 from sensorplan.windows import Held, make_windows, weigh_extremes
@@ -118,9 +119,89 @@ def held_of(windows, end):
 
 
 def test_histories_are_those_in_memory_where_the_sample_is_all(tmp_path):
+    assert all(found[0].whole(390) is None for found in both(tmp_path))
     held, spooled = (make_history(found[0], seed=0) for found in both(tmp_path, gaps=0.2))
     np.testing.assert_allclose(spooled.anomalies, held.anomalies, atol=2e-3)
     np.testing.assert_array_equal(spooled.valid, held.valid)
+
+
+PLACED_ALONE = ("k-centre", "removal-bias", "voronoi", "virtual-force", "random")
+
+
+def ranked(name, history):
+    ranking = RANKERS[name](history)
+    return ranking.importance / ranking.importance.max(), ranking.order
+
+
+def of_few(monkeypatch, regions):
+    """As if more regions than so few had no matrix of all pairs."""
+    monkeypatch.setattr(moments, "ALL_PAIRS", regions)
+    monkeypatch.setattr(forecast_aware, "ALL_PAIRS", regions)
+    monkeypatch.setattr(moments, "MODES_OF_LARGE", 6)
+
+
+@pytest.mark.parametrize("name", sorted(set(RANKERS) - set(PLACED_ALONE)))
+@pytest.mark.parametrize("options", [{"gaps": 0.1}, {"channels": 2}])
+def test_rankings_are_those_in_memory_though_the_sample_is_small(name, options, tmp_path):
+    (held, *_), (spooled, *_) = both(tmp_path, most_values=60 * 24, **options)
+    history = make_history(spooled, seed=0)
+    assert len(history.anomalies) <= 120
+    found, order = ranked(name, history)
+    expected, wanted = ranked(name, make_history(held, seed=0))
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    assert order[:3].tolist() == wanted[:3].tolist()
+
+
+@pytest.mark.parametrize("options", [{"gaps": 0.1}, {"channels": 2}])
+def test_modes_of_large_networks_are_those_in_memory(options, tmp_path, monkeypatch):
+    of_few(monkeypatch, 5)
+    (held, *_), (spooled, *_) = both(tmp_path, most_values=60 * 24, **options)
+    found, expected = (
+        moments.network_modes(make_history(windows, seed=0)) for windows in (spooled, held)
+    )
+    np.testing.assert_allclose(
+        found.loadings @ found.loadings.T, expected.loadings @ expected.loadings.T, atol=0.05
+    )
+    np.testing.assert_allclose(found.noise, expected.noise, atol=0.03)
+    ahead = [
+        forecast_aware._future_on_loadings(make_history(windows, seed=0), expected, 2)
+        for windows in (spooled, held)
+    ]
+    np.testing.assert_allclose(*ahead, atol=0.01)
+
+
+@pytest.fixture
+def event(tmp_path):
+    """A network of which two sensors do something, together, where the sample does not look."""
+    data, when = make_sensor_data(times=400, calendar=None), np.arange(100, 150)
+    data.values[:, [8, 9]] = 0.1 * np.random.default_rng(0).normal(size=(400, 2, 1))
+    data.values[when[:, None], [8, 9]] += 9 * np.sin(when)[:, None, None]
+    settings = WindowSettings(lookback=4, horizon=2)
+    windows = make_windows(on_disk(data, tmp_path, 12 * 60), nodalize(data), settings, CPU)
+    for end in windows.split.bounds:
+        assert not np.isin(when, windows.series.sampled(end, 6)).any()
+    return windows
+
+
+@pytest.mark.parametrize("name", ["qr", "posterior-variance", "forecast-aware", "variance"])
+@pytest.mark.parametrize("all_pairs", [2000, 5])
+def test_what_happened_outside_the_sample_counts(name, all_pairs, event, monkeypatch):
+    of_few(monkeypatch, all_pairs)
+    history = make_history(event, seed=0)
+    places = [
+        np.flatnonzero(np.isin(RANKERS[name](seen).order, [8, 9]))
+        for seen in (history, replace(history, whole=None))
+    ]
+    assert places[0][0] < 6
+    assert places[1].tolist() == [10, 11]
+
+
+def test_backbones_begin_with_the_modes_of_all_steps(event):
+    network = GatedForecaster(event, TrainingSettings(), 0)._network
+    sample = replace(network, whole=None)
+    assert network.loadings.shape == sample.loadings.shape
+    assert network.loadings[8] @ network.loadings[9] > 0.8
+    assert sample.loadings[8] @ sample.loadings[9] < 0.1
 
 
 def test_scores_and_conditions_are_those_in_memory(tmp_path):
@@ -274,6 +355,7 @@ def test_a_plan_from_a_sample_says_so(net, tmp_path, monkeypatch):
     (note,) = (text for text in result.plan.warnings if "--memory" in text)
     assert note.startswith("--memory 1GB: the history is on disk; what needs much of it at once")
     assert "saw 96 of 195 training steps" in note
+    assert note.endswith("modes, neighbours and covariances are those of all steps")
 
 
 def test_a_patched_grid_of_two_variables_is_planned(tmp_path):

@@ -9,6 +9,8 @@ from sklearn.utils.extmath import randomized_svd
 
 from sensorplan.regions import Topology
 from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.sketch import sketch_loadings
+from sensorplan.stretch import Stretch
 
 FILL_SWEEPS = 6  # of the iterated reconstruction that stands in for missing values
 LOADING_SHRINKAGE = 20.0  # observations
@@ -31,6 +33,7 @@ class Network:
         seed: Of the randomised modes.
         breaks: Steps at which the training history leaps, for it is a sample of a longer one.
         most_values: That may be held at a time; None: any number.
+        whole: The training history of which that is a sample; None: it is no sample.
     """
 
     lookback: int
@@ -42,6 +45,7 @@ class Network:
     seed: int = 0
     breaks: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     most_values: int | None = None
+    whole: Stretch | None = None
 
     @property
     def regions(self) -> int:
@@ -69,11 +73,15 @@ def mode_loadings(network: Network, modes: int, seed: int) -> Floats:
 
     Gaps are filled by reconstruction from the modes, a few sweeps of soft imputation (Mazumder et
     al. 2010); the loadings are then fitted to observed values only, shrunk where few were observed.
+    Where the history is a sample of a longer one, they are those of the longer one
+    (`sketch_loadings`).
 
     Returns:
         ``[region, channel * mode]``, such that the dot product of two regions' rows estimates the
         correlation of their series, summed over channels.
     """
+    if network.whole is not None:
+        return sketch_loadings(network.whole, modes)
     times = len(network.anomalies)
     series = network.anomalies.reshape(times, -1)
     valid = network.valid.reshape(times, -1)

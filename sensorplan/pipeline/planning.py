@@ -278,9 +278,10 @@ def sample_note(windows: Windows, memory: str | None) -> list[str]:
     if held == training:
         return []
     return [
-        f"--memory {memory}: the history is on disk; what needs much of it at once (modes, "
-        f"neighbours, regression, baseline rankers, quantiles) saw {held:,} of {training:,} "
-        "training steps, in blocks spread over all of them"
+        f"--memory {memory}: the history is on disk; what needs much of it at once (regression, "
+        "resampled histories, substitutes, quantiles, the rankers removal-bias and voronoi) saw "
+        f"{held:,} of {training:,} training steps, in blocks spread over all of them; modes, "
+        "neighbours and covariances are those of all steps"
     ]
 
 

@@ -40,9 +40,12 @@ def _future_on_loadings(history: History, modes: Modes, lead: int) -> Floats:
     """``[region, mode]`` covariance of the future with all regions now, times their loadings."""
     if history.regions <= ALL_PAIRS:
         return np.asarray(lagged_covariance(history, lead) @ modes.loadings)
-    now, seen = history.pooled(end=len(history.anomalies) - lead)
-    later, seen_later = history.pooled(first=lead)
-    share = np.maximum(seen.mean(1, keepdims=True), 1 / history.regions)
-    scores = now @ modes.loadings.astype(now.dtype) / share  # [time * channel, mode]
-    pairs = seen_later.sum(0)[:, None] + PAIR_SHRINKAGE
-    return np.asarray((later.T @ scores).astype(float) / pairs)
+    products, pairs = np.zeros(modes.loadings.shape), np.zeros((history.regions, 1))
+    for part in history.parts(lead):
+        now, seen = part.pooled(end=len(part.anomalies) - lead)
+        later, seen_later = part.pooled(first=lead)
+        share = np.maximum(seen.mean(1, keepdims=True), 1 / history.regions)
+        scores = now @ modes.loadings.astype(now.dtype) / share  # [time * channel, mode]
+        products += later.T @ scores
+        pairs += seen_later.sum(0)[:, None]
+    return np.asarray(products / (pairs + PAIR_SHRINKAGE))

@@ -4,9 +4,10 @@ Rankers pool channels: each channel of a step counts as a further sample of the 
 covariance ``[region, region]`` serves them all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from sensorplan.errors import DataError
 from sensorplan.plan import Ranking
 from sensorplan.regions import on_sphere
 from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.stretch import Stretch
 from sensorplan.windows import Windows
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class History:
         geographic: True when `positions` are degrees.
         horizon: Steps of future in a window.
         seed: Of every random choice.
+        whole: The history on disk of which `anomalies` is a sample; None: it is no sample.
     """
 
     anomalies: Floats
@@ -39,6 +45,7 @@ class History:
     geographic: bool
     horizon: int
     seed: int
+    whole: Stretch | None = None
 
     @property
     def regions(self) -> int:
@@ -61,6 +68,19 @@ class History:
         valid = self.valid[first:end].transpose(0, 2, 1).reshape(-1, self.regions)
         return values, valid
 
+    def parts(self, shared: int = 0) -> Iterator["History"]:
+        """All of it in order, so much at a time as may be held: in memory, itself.
+
+        Args:
+            shared: Steps that a part has in common with the next one.
+        """
+        if self.whole is None:
+            yield self
+            return
+        for steps in self.whole.parts(shared):
+            anomalies, valid = self.whole.at(steps)
+            yield replace(self, anomalies=anomalies, valid=valid, whole=None)
+
     def coordinates(self, method: str) -> Floats:
         """Positions in which straight distance orders regions as the way between them does.
 
@@ -79,13 +99,14 @@ Ranker = Callable[[History], Ranking]
 
 
 def make_history(windows: Windows, *, seed: int) -> History:
-    """The history of the windows up to the end of validation; of one on disk a sample.
+    """The history of the windows up to the end of validation; of one on disk a sample as well.
 
     Args:
         windows: The series of all regions.
         seed: Of every random choice.
     """
-    anomalies, valid = windows.sample(windows.split.bounds[1])
+    end = windows.split.bounds[1]
+    anomalies, valid = windows.sample(end)
     return History(
         anomalies=anomalies,
         valid=valid,
@@ -94,7 +115,23 @@ def make_history(windows: Windows, *, seed: int) -> History:
         geographic=windows.topology.geographic,
         horizon=windows.split.horizon,
         seed=seed,
+        whole=windows.whole(end),
     )
+
+
+def found_once(
+    find: Callable[Concatenate[History, Asked], Found],
+) -> Callable[Concatenate[History, Asked], Found]:
+    """Keep what a pass over a history on disk has found, for the next ranker that asks."""
+
+    @wraps(find)
+    def once(history: History, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Found:
+        if history.whole is None:
+            return find(history, *args, **kwargs)
+        what = find.__name__, *args, *kwargs.items()
+        return history.whole.once(what, lambda: find(history, *args, **kwargs))
+
+    return once
 
 
 def draw_blocks(length: int, block: int, rng: np.random.Generator) -> Ints:
@@ -112,12 +149,13 @@ def resample(history: History, block: int, rng: np.random.Generator) -> History:
     """A history as long, of blocks of consecutive steps drawn with replacement.
 
     Args:
-        history: Where the blocks come from.
+        history: Where the blocks come from; of one on disk, what is held of it.
         block: Steps in a block, at most those of the history.
         rng: Draws them.
     """
     steps = draw_blocks(len(history.anomalies), block, rng)
-    return replace(history, anomalies=history.anomalies[steps], valid=history.valid[steps])
+    held = history.anomalies[steps], history.valid[steps]
+    return replace(history, anomalies=held[0], valid=held[1], whole=None)
 
 
 def observed_first(choose: Callable[[History], tuple[Ints, Floats]]) -> Ranker:
@@ -151,5 +189,6 @@ def _only(history: History, regions: Ints) -> History:
         anomalies=history.anomalies[:, regions],
         valid=history.valid[:, regions],
         scale=history.scale[regions],
+        whole=None if history.whole is None else history.whole.of(regions),
         positions=None if history.positions is None else history.positions[regions],
     )

@@ -2,16 +2,18 @@
 
 Filling gaps with the mean would make gappy sensors look uninformative. So covariances are pairwise
 complete, shrunk where few pairs were observed and made positive definite again; networks too large
-for a matrix of all pairs have the loadings of leading modes instead.
+for a matrix of all pairs have the loadings of leading modes instead. Of a history on disk all steps
+count: sums are taken a part at a time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sensorplan.forecasters import Network
 from sensorplan.forecasters.network import mode_loadings
-from sensorplan.rankers.history import History
+from sensorplan.rankers.history import History, found_once
 from sensorplan.regions import Topology
 from sensorplan.sensors import Floats, Ints
 
@@ -41,30 +43,37 @@ class Modes:
         return self.loadings.T @ self.loadings
 
 
+@found_once
 def covariance(history: History) -> Floats:
     """``[region, region]`` positive definite covariance, from pairs of values observed together."""
-    raw = lagged_covariance(history, 0)
-    values, valid = history.pooled()
-    np.fill_diagonal(raw, (values.astype(float) ** 2).sum(0) / valid.sum(0))
+    raw = lagged_covariance(history, 0).copy()
+    np.fill_diagonal(raw, _mean(history, lambda values: (values.astype(float) ** 2).sum(0)))
     strength, shapes = np.linalg.eigh((raw + raw.T) / 2)
     repaired: Floats = (shapes * np.maximum(strength, 1e-6)) @ shapes.T
     return repaired
 
 
+@found_once
 def lagged_covariance(history: History, lag: int) -> Floats:
     """``[later region, region]`` covariance of regions `lag` steps later with regions now."""
-    now, seen = history.pooled(end=len(history.anomalies) - lag)
-    later, seen_later = history.pooled(first=lag)
-    pairs: Floats | int = len(now)
-    if not (seen.all() and seen_later.all()):
-        pairs = seen_later.T.astype(np.float32) @ seen.astype(np.float32)
-    return (later.T @ now).astype(float) / (pairs + PAIR_SHRINKAGE)
+    products = np.zeros((history.regions, history.regions))
+    pairs: Floats | int = 0
+    for part in history.parts(lag):
+        now, seen = part.pooled(end=len(part.anomalies) - lag)
+        later, seen_later = part.pooled(first=lag)
+        products += later.T @ now
+        if seen.all() and seen_later.all():
+            pairs = pairs + len(now)
+        else:
+            pairs = pairs + seen_later.T.astype(np.float32) @ seen.astype(np.float32)
+    return products / (pairs + PAIR_SHRINKAGE)
 
 
 def correlation(history: History, rows: Ints, columns: Ints) -> Floats:
     """``[row, column]`` correlation of some regions with others, from values observed together.
 
     It is shrunk towards 0 where few pairs were observed, and 0 where one of the two never varies.
+    That of a history on disk is of its sample.
     """
     values, valid = history.pooled()
     first, second = values[:, rows], values[:, columns]
@@ -82,6 +91,7 @@ def leads_within(history: History) -> list[int]:
     return sorted({round(lead) for lead in np.linspace(1, last, LEADS)})
 
 
+@found_once
 def network_modes(history: History) -> Modes:
     """Leading modes of the history: in a small network all, which is its covariance exactly."""
     if history.regions <= ALL_PAIRS:
@@ -93,6 +103,23 @@ def network_modes(history: History) -> Modes:
     else:
         values, valid = history.pooled()
         network = Network(1, history.horizon, values[..., None], valid[..., None], 0, Topology())
+        if history.whole is not None:
+            network = replace(network, whole=replace(history.whole, pooled=True))
         loadings = mode_loadings(network, MODES_OF_LARGE, history.seed).astype(float)
-        variance = np.einsum("tr,tr->r", values, values) / valid.sum(0)
+        variance = _mean(history, lambda values: np.einsum("tr,tr->r", values, values))
     return Modes(loadings, NUGGET + np.maximum(variance - (loadings**2).sum(1), 0))
+
+
+def _mean(history: History, add_up: Callable[[Floats], Floats]) -> Floats:
+    """``[region]`` mean over the values observed.
+
+    Args:
+        history: Where they are.
+        add_up: Sums ``[region]`` of something 0 where missing, from anomalies ``[row, region]``.
+    """
+    total: Floats | int = 0
+    count: Ints | int = 0
+    for part in history.parts():
+        values, valid = part.pooled()
+        total, count = total + add_up(values), count + valid.sum(0)
+    return np.asarray(total / count)

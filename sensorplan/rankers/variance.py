@@ -13,8 +13,11 @@ def rank_by_variance(history: History) -> tuple[Ints, Floats]:
     With several channels it is the mean over those observed. Importance is the share of the largest
     variance.
     """
-    count = history.valid.sum(0)  # [region, channel]
-    own = (history.anomalies.astype(float) ** 2).sum(0) / np.maximum(count, 1) * history.scale**2
+    count, power = np.zeros(history.scale.shape, np.int64), np.zeros(history.scale.shape)
+    for part in history.parts():
+        count += part.valid.sum(0)  # [region, channel]
+        power += (part.anomalies.astype(float) ** 2).sum(0)
+    own = power / np.maximum(count, 1) * history.scale**2
     variance = own.sum(1) / (count > 0).sum(1)
     order = np.argsort(-variance, kind="stable")
     return order, variance[order]

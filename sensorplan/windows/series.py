@@ -1,6 +1,6 @@
 """The standardised series of a network: in memory, or read from disk when they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from sensorplan.regions import Regions
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.spool import READ_AT_A_TIME, Spool
+from sensorplan.stretch import Stretch
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Held:
         """``[step, region, channel]`` anomalies and valid of the first `end` steps."""
         return self.anomalies[:end].cpu().numpy(), self.valid[:end].cpu().numpy()
 
+    def whole(self, end: int, together: int) -> None:
+        """The first `end` steps where `sample` leaves any out: never."""
+
 
 class Spooled:
     """Series on disk, standardised when they are read.
@@ -91,6 +95,7 @@ class Spooled:
         self._calendar, self._level, self._scale = calendar, level, scale
         self._cycles = cycles.reshape(len(cycles), level.size)
         self._sample: tuple[int, Floats, Bools] | None = None
+        self._found: dict[Hashable, object] = {}
 
     @property
     def shape(self) -> Sequence[int]:
@@ -126,6 +131,18 @@ class Spooled:
             self._sample = None  # one at a time
             self._sample = end, *self._read(self.sampled(end, together))
         return self._sample[1:]
+
+    def whole(self, end: int, together: int) -> Stretch | None:
+        """The first `end` steps where `sample` leaves any out, to be read a part at a time.
+
+        Args:
+            end: As in `sample`.
+            together: As in `sample`.
+        """
+        if len(self.sampled(end, together)) == end:
+            return None
+        shape = end, *self._level.shape
+        return Stretch(shape, self.most_values, self._read, found=self._found)
 
     def _read(self, steps: Ints) -> tuple[Floats, Bools]:
         """``[step, region, channel]`` anomalies and valid at ascending steps."""

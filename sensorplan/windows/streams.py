@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sensorplan.regions import Topology
 from sensorplan.sensors import Bools, Floats, Ints
+from sensorplan.stretch import Stretch
 from sensorplan.windows.series import Series
 from sensorplan.windows.split import Split
 from sensorplan.windows.tails import TailWeight
@@ -134,6 +135,10 @@ class Windows:
         Of a history on disk they are as many as may be held, in blocks evenly spread.
         """
         return self.series.sample(end, self.split.length)
+
+    def whole(self, end: int) -> Stretch | None:
+        """All of the first `end` steps, read a part at a time; None where the sample holds them."""
+        return self.series.whole(end, self.split.length)
 
     def breaks(self, end: int) -> Ints:
         """Places in the sample of the first `end` steps at which time leaps."""
