@@ -431,8 +431,11 @@ def test_loadings_of_a_region_never_seen_are_zero():
     assert np.abs(loadings[2]).max() < 1e-6
 
 
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize(("regions", "count"), [(2, 8), (5, 8), (9, 8), (40, 8), (40, 1)])
-def test_neighbours_are_those_of_the_largest_products(regions, count):
+def test_neighbours_are_those_of_the_largest_products(regions, count, large, monkeypatch):
+    if large:
+        monkeypatch.setattr("sensorplan.forecasters.network.TOGETHER", 1)
     loadings = np.random.default_rng(regions).normal(size=(regions, 5)).astype(np.float32)
     found, correlation = nearest_by_correlation(loadings, count)
     products = loadings @ loadings.T

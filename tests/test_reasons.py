@@ -30,7 +30,7 @@ from sensorplan.exports.tables import ranking_csv
 from sensorplan.exports.wording import resilience_words
 from sensorplan.metrics import Errors, Sums
 from sensorplan.pipeline import fit
-from sensorplan.rankers.moments import PAIR_SHRINKAGE, correlation
+from sensorplan.rankers.moments import PAIR_SHRINKAGE, correlation, pair_correlation
 from sensorplan.recipe import override
 from sensorplan.regions import nodalize
 
@@ -87,9 +87,20 @@ def twin(values):
     values[:, 10] = 20 - values[:, 2]
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_correlation_of_pairs_is_that_of_all(channels):
+    history = make_history_of(6, gaps=0.4, channels=channels)
+    rows, columns = np.array([1, 4]), np.array([[0, 2, 5], [4, 3, 1]])
+    whole = correlation(history, rows, np.arange(6))
+    expected = np.take_along_axis(whole, columns, 1)
+    np.testing.assert_allclose(pair_correlation(history, rows, columns), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("many", [4096, 3])
 @pytest.mark.parametrize("rows", [1, 5, 1000])
-def test_a_substitute_is_the_kept_region_that_explains_most(rows, monkeypatch):
+def test_a_substitute_is_the_kept_region_that_explains_most(rows, many, monkeypatch):
     monkeypatch.setattr(reasons, "ROWS", rows)
+    monkeypatch.setattr(reasons, "MANY", many)
     history = make_history_of(12, change=twin, gaps=0.2)
     kept = np.array([0, 1, 2, 9])
     found, share = substitutes(history, np.isin(np.arange(12), kept))
@@ -98,6 +109,24 @@ def test_a_substitute_is_the_kept_region_that_explains_most(rows, monkeypatch):
     np.testing.assert_array_equal(found, kept[squares[:, kept].argmax(1)])
     np.testing.assert_allclose(share, squares[:, kept].max(1), rtol=1e-5)
     assert (found[1], found[9], found[10]) == (9, 1, 2)
+
+
+def test_in_a_large_network_those_most_alike_are_asked(monkeypatch):
+    def wave(values):
+        """Neighbours on a ring are alike, and those opposite are each other's negative."""
+        time, place = np.arange(len(values))[:, None], np.arange(60) * 2 * np.pi / 60
+        noise = 0.1 * np.random.default_rng(3).normal(size=(len(values), 60))
+        values[..., 0] = np.sin(0.4 * time + place) + noise
+
+    history, mask = make_history_of(60, change=wave), np.arange(60) % 7 == 0
+    _, best = substitutes(history, mask)
+    monkeypatch.setattr(reasons, "MANY", 10)
+    monkeypatch.setattr(reasons, "ALIKE", 2)
+    found, share = substitutes(history, mask)
+    assert (share <= best + 1e-6).all()
+    assert (share > 0.95 * best).all()
+    assert mask[found].all()
+    assert (found != np.arange(60)).all()
 
 
 def test_no_substitute_for_the_silent_nor_for_the_only_one():

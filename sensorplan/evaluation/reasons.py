@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sensorplan.evaluation.panel import Panel, observed_spread
 from sensorplan.evaluation.resilience import fewest_windows, forecasts_affordable
 from sensorplan.metrics import Errors
 from sensorplan.rankers.history import History
-from sensorplan.rankers.moments import correlation
+from sensorplan.rankers.moments import correlation, network_modes, pair_correlation
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Trainer
 
 ROWS = 1000  # regions whose correlations are held at a time
+MANY = 4096  # regions, above which not every kept one is asked whether it explains another best
+LEADING, ALIKE = 16, 8  # modes that regions are compared by; candidates of either sign
 CANDIDATES = 3  # dropped regions that may take the place of a kept one
 SHARE = 0.8  # of what failures may cost, that ties may
 TIE = 1e-3  # rise of the squared error, up to which two masks are as good as each other
@@ -35,6 +38,9 @@ def own_errors(plan: Errors, all_sensors: Errors) -> tuple[Floats, Floats]:
 def substitutes(history: History, mask: Bools) -> tuple[Ints, Floats]:
     """The other kept region whose present explains each region's best.
 
+    In a large network it is the best of those that are most like each, up to the sign, by the
+    leading modes.
+
     Args:
         history: Up to the end of validation.
         mask: ``[region]`` the plan.
@@ -44,14 +50,32 @@ def substitutes(history: History, mask: Bools) -> tuple[Ints, Floats]:
         where none has any. And that squared correlation.
     """
     kept = np.flatnonzero(mask)
+    likely = _most_alike(history, kept) if len(mask) > MANY else None
     found, share = np.full(len(mask), -1), np.zeros(len(mask))
     for rows in np.array_split(np.arange(len(mask)), -(-len(mask) // ROWS)):
-        explained = correlation(history, rows, kept) ** 2
-        explained[rows[:, None] == kept] = 0
-        best = explained.argmax(1)
-        share[rows] = explained[np.arange(len(rows)), best]
-        found[rows] = np.where(share[rows] > 0, kept[best], -1)
+        others: Ints
+        if likely is None:
+            others = np.broadcast_to(kept, (len(rows), len(kept)))
+            explained = correlation(history, rows, kept) ** 2
+        else:
+            others = likely[rows]
+            explained = pair_correlation(history, rows, others) ** 2
+        explained[rows[:, None] == others] = 0
+        best = np.arange(len(rows)), explained.argmax(1)
+        share[rows] = explained[best]
+        found[rows] = np.where(share[rows] > 0, others[best], -1)
     return found, share
+
+
+def _most_alike(history: History, kept: Ints) -> Ints:
+    """``[region, candidate]`` kept regions, in order, whose modes are the nearest to each's."""
+    loadings = network_modes(history).loadings[:, :LEADING]
+    directions = loadings / np.maximum(np.linalg.norm(loadings, axis=1, keepdims=True), 1e-12)
+    tree = cKDTree(directions[kept])
+    count = np.arange(1, min(ALIKE + 1, len(kept)) + 1)  # one may be the region itself
+    found = [tree.query(sign * directions, count)[1] for sign in (1, -1)]
+    alike: Ints = kept[np.sort(np.concatenate(found, 1), axis=1)]
+    return alike
 
 
 def tie_effort(regions: int, judged: int, dropped: int) -> tuple[int, int]:

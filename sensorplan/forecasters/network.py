@@ -135,9 +135,9 @@ def nearest_by_correlation(loadings: Floats, count: int) -> tuple[Ints, Floats]:
     squares = (loadings**2).sum(1)
     lifted = np.column_stack([loadings, np.sqrt(squares.max() - squares)])
     asked = np.column_stack([loadings, np.zeros(regions, loadings.dtype)])
-    found = (
-        NearestNeighbors(n_neighbors=count + 1).fit(lifted).kneighbors(asked, return_distance=False)
-    )
+    way = "kd_tree" if regions > TOGETHER else "auto"  # auto takes the square of their number
+    nearest = NearestNeighbors(n_neighbors=count + 1, algorithm=way).fit(lifted)
+    found = nearest.kneighbors(asked, return_distance=False)
     # Its own row goes if it is among those found, else the farthest: stable sort puts it last.
     own = found == np.arange(regions)[:, None]
     found = np.take_along_axis(found, np.argsort(own, axis=1, kind="stable"), 1)[:, :count]

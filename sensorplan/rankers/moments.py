@@ -78,11 +78,36 @@ def correlation(history: History, rows: Ints, columns: Ints) -> Floats:
     values, valid = history.pooled()
     first, second = values[:, rows], values[:, columns]
     seen, seen_too = (valid[:, some].astype(np.float32) for some in (rows, columns))
-    pairs = seen.T @ seen_too
     power = ((first**2).T @ seen_too) * (seen.T @ second**2)
-    strength = (first.T @ second) / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
-    shrunk: Floats = strength * (pairs / (pairs + PAIR_SHRINKAGE))
-    return shrunk
+    return _shrunk(first.T @ second, power, seen.T @ seen_too)
+
+
+def pair_correlation(history: History, rows: Ints, columns: Ints) -> Floats:
+    """``[row, column]`` what `correlation` gives of some regions with a few others each.
+
+    Args:
+        history: Where the values are.
+        rows: ``[row]`` regions.
+        columns: ``[row, column]`` regions.
+    """
+    values, valid = history.pooled()
+    first, seen = values[:, rows], valid[:, rows].astype(np.float32)
+    found = np.empty(columns.shape, np.float32)
+    for place, others in enumerate(columns.T):
+        second, seen_too = values[:, others], valid[:, others].astype(np.float32)
+        power = _sum(first**2, seen_too) * _sum(seen, second**2)
+        found[:, place] = _shrunk(_sum(first, second), power, _sum(seen, seen_too))
+    return found
+
+
+def _sum(first: Floats, second: Floats) -> Floats:
+    """``[region]`` products of ``[row, region]``, summed."""
+    return np.asarray(np.einsum("tr,tr->r", first, second))
+
+
+def _shrunk(products: Floats, power: Floats, pairs: Floats) -> Floats:
+    strength = products / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
+    return np.asarray(strength * (pairs / (pairs + PAIR_SHRINKAGE)))
 
 
 def leads_within(history: History) -> list[int]:
