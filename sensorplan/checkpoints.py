@@ -13,17 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from sensorplan.durable import sync_folder, write_durably
 
 CHECKPOINTS = "checkpoints"  # in a plan folder
 FORMAT = 1
 KEPT = 2  # checkpoints of a run
 KEY_LENGTH = 16  # characters, which are enough for a name
-LOCK = "lock"
 OWN_FOLDER = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
-OWN_FILE = re.compile(rf"\d{{6,}}\.(json|safetensors)(\.partial)?|{LOCK}")
+OWN_FILE = re.compile(r"\d{6,}\.(json|safetensors)(\.partial)?")
 
 Tell = Callable[[str], None]
 """Called with a plain sentence for the user."""
@@ -47,6 +44,8 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one run.
 
+    No other process makes the same plan meanwhile (`sensorplan.locking`).
+
     Args:
         folder: The plan folder; it is made with the first checkpoint.
         run: What the run depends on, by name; another value of any is another run.
@@ -58,8 +57,6 @@ class Checkpoints:
         key = hashlib.sha256(json.dumps(self._run, sort_keys=True).encode()).hexdigest()
         self._place = folder / CHECKPOINTS
         self._own = self._place / key[:KEY_LENGTH]
-        self._lock: FileLock | None = None
-        self._busy = False
         self._whole: list[int] = []  # numbers of those known to be whole, the last KEPT
         self._number = 0
 
@@ -69,11 +66,9 @@ class Checkpoints:
         return bool(self._whole)
 
     def newest(self) -> Checkpoint | None:
-        """The newest one that is whole; None where there is none, or another process has them."""
+        """The newest one that is whole; None where there is none."""
         if not self._own.is_dir():
             self._tell_of_others()
-            return None
-        if not self._claim():
             return None
         numbers = sorted((int(file.stem) for file in self._own.glob("*.json")), reverse=True)
         self._number = max(numbers, default=0)
@@ -95,12 +90,8 @@ class Checkpoints:
 
         One that cannot be written is told of, and the run goes on without.
         """
-        if self._busy:
-            return
         try:
             self._own.mkdir(parents=True, exist_ok=True)
-            if not self._claim():
-                return
             self._number += 1
             about = {
                 "format": FORMAT,
@@ -116,32 +107,6 @@ class Checkpoints:
             self._tidy()
         except OSError as error:
             self._tell(f"{self._own}: no checkpoint written ({error.strerror or error})")
-
-    def close(self) -> None:
-        """Let another process have them."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def _claim(self) -> bool:
-        """Whether the folder is this process's alone; the system frees it when that ends."""
-        if self._lock is None and not self._busy:
-            lock = FileLock(self._own / LOCK)
-            try:
-                lock.acquire(blocking=False)
-                self._lock = lock
-            except Timeout:
-                self._busy = True
-                self._tell(
-                    f"{self._own}: another process is at work on the same plan; "
-                    "this one writes no checkpoints"
-                )
-            except OSError as error:
-                self._busy = True
-                self._tell(
-                    f"{self._own}: no checkpoint read or written ({error.strerror or error})"
-                )
-        return not self._busy
 
     def _file(self, number: int, ending: str) -> Path:
         return self._own / f"{number:06d}.{ending}"
@@ -177,7 +142,7 @@ class Checkpoints:
             self._file(number, end) for number in self._whole for end in ("json", "safetensors")
         }
         for file in self._own.iterdir():
-            if file not in kept and file.name != LOCK:
+            if file not in kept:
                 file.unlink()
 
     def _tell_of_others(self) -> None:

@@ -115,9 +115,7 @@ class Journal:
 
     def close(self) -> None:
         """Write no more."""
-        if self._checkpoints is not None:
-            self._checkpoints.close()
-            self._checkpoints = None
+        self._checkpoints = None
 
     def step(self, name: str, compute: Callable[[UnderWay], Any]) -> Any:
         """What a step gives: what it gave before, or computed now.

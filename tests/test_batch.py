@@ -1,25 +1,30 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
 
+import filelock
 import psutil
 import pytest
 from test_pipeline import quick, write_stations
 
 from sensorplan.batch import Manifest, read_summary, run_batch
+from sensorplan.batch import cluster as cluster_module
 from sensorplan.batch import running as running_module
 from sensorplan.batch import task as task_module
 from sensorplan.batch.cluster import local_cluster, worker_spec
 from sensorplan.batch.ledger import Ledger
 from sensorplan.batch.manifest import MANIFEST_FILE
 from sensorplan.batch.running import _entry_of
+from sensorplan.batch.summary import SUMMARY_FILE
 from sensorplan.batch.task import Task, UnwantedError, make_plan
-from sensorplan.errors import DataError, OutputError, RecipeError
+from sensorplan.errors import DataError, OutputError, RecipeError, TrainingError
+from sensorplan.exports.folder import making_plan
 from sensorplan.pipeline import fit
 from sensorplan.recipe import dump_recipe, load_variants
 
@@ -140,7 +145,7 @@ def again(made, tmp_path):
 
     def wanted(change=lambda folder: None, force=False, settings=()):
         change(copy)
-        ledger = Ledger(copy / "out", lambda status: None)
+        ledger = Ledger(copy / "out", lambda status: None, print)
         variants = load_variants([copy / "good.toml"], settings)
         return [variant.name for variant in ledger.begin(variants, force)]
 
@@ -200,6 +205,139 @@ def test_the_plan_of_a_killed_worker_is_made_by_another(client, place, made, tmp
     assert [plan.state for plan in result.plans] == ["done"]
     ranking = (tmp_path / "killed" / "ranking.csv").read_bytes()
     assert ranking == (made.folder / ALL[0] / "ranking.csv").read_bytes()
+
+
+def test_a_plan_that_another_process_makes_is_waited_for(client, place, tmp_path):
+    file = write_recipe(place, name="waited.toml")
+    told = []
+
+    def watch(status):
+        told.append(status.stage)
+        if status.stage == "wait for another process":
+            other.close()
+
+    with ExitStack() as other:
+        other.enter_context(making_plan(tmp_path / "waited", False, told.append))
+        result = run_batch([file], scheduler=client.scheduler.address, out=tmp_path, watch=watch)
+    assert [plan.state for plan in result.plans] == ["done"]
+    assert told.index("wait for another process") < told.index("read")
+
+
+def test_what_a_worker_tells_of_a_plan_is_told_with_its_name(client, place, tmp_path):
+    file = write_recipe(place, name="noted.toml", run={"checkpoint_every": 1e-9})
+    own = tmp_path / "noted" / "checkpoints" / f"{0:016x}"
+    own.mkdir(parents=True)
+    (own / "000001.json").write_text('{"run": {}}')
+    told = []
+    run_batch(
+        [file], scheduler=client.scheduler.address, out=tmp_path, force=True, tell=told.append
+    )
+    assert len(told) == 1
+    assert told[0].startswith(f"noted: {own.parent}: holds checkpoints of another run (")
+
+
+def test_a_second_batch_in_the_same_folder_is_refused(made):
+    refused = []
+
+    def intrude(status):
+        with pytest.raises(OutputError, match="is making this batch; wait until") as caught:
+            run_batch(made.files[:1], scheduler=NOWHERE, out=made.folder)
+        refused.append(str(caught.value))
+
+    before = {entry.name for entry in made.folder.iterdir()}
+    run_batch(made.files[:1], scheduler=NOWHERE, out=made.folder, watch=intrude)
+    assert refused[0].startswith(f"{made.folder}: process {os.getpid()} on ")
+    assert {entry.name for entry in made.folder.iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks otherwise")
+def test_where_there_are_no_locks_a_batch_says_so_and_goes_on(made, monkeypatch):
+    def refuse(handle):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock._unix, "lock_fd_nonblocking", refuse)
+    told = []
+    run_batch(made.files[:1], scheduler=NOWHERE, out=made.folder, tell=told.append)
+    assert told == [
+        f"{made.folder}: cannot be locked (No locks available); nothing keeps a second process "
+        "away while one is making this batch"
+    ]
+
+
+def test_manifest_and_summary_say_the_same_at_any_time(made, place, tmp_path):
+    (tmp_path / f".{MANIFEST_FILE}.partial-1234").touch()  # of a kill
+    (tmp_path / f".{SUMMARY_FILE}.partial-1234").touch()
+    ledger = Ledger(tmp_path, lambda status: None, print)
+    variants = load_variants(made.files[:1])
+    ledger.begin(variants, force=False)
+
+    def states():
+        found = read_summary(tmp_path)["state"].tolist()
+        assert found == [plan.state for plan in Manifest.load(tmp_path).plans]
+        return found
+
+    assert states() == ["queued"] * 4
+    ledger.tell(variants[1].name, "read", 0, 1)
+    assert states() == ["queued", "running", "queued", "queued"]
+    ledger.finish(made.result.plans[1])
+    assert states() == ["queued", "done", "queued", "queued"]
+    assert {entry.name for entry in tmp_path.iterdir()} == {MANIFEST_FILE, SUMMARY_FILE}
+
+
+@pytest.mark.parametrize(
+    ("workers", "found"), [(None, (2, 1, 0)), (2, (2, 2, 0)), (1, (1, 5, 0)), (9, (2, 1, 0))]
+)
+def test_a_plan_has_the_threads_that_it_has_when_all_are_made(
+    made, tmp_path, monkeypatch, workers, found
+):
+    """So that the rest of a batch that was killed is made as it would have been."""
+    began = []
+
+    @contextmanager
+    def cluster(*arguments):
+        began.append(arguments)
+        yield None
+
+    monkeypatch.setattr("sensorplan.batch.cluster.local_cluster", cluster)
+    monkeypatch.setattr(running_module, "_make_all", lambda *arguments: None)
+    monkeypatch.setattr(running_module, "cores", lambda: 5)
+    monkeypatch.setattr(running_module, "gpu_count", lambda: 0)
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", made.folder, copy], check=True)
+    for name in ALL[2:]:
+        (copy / name / "ranking.csv").unlink()
+    run_batch(made.files[:1], workers=workers, out=copy)
+    assert began == [found]
+
+
+def test_workers_that_do_not_begin(place, tmp_path, monkeypatch):
+    began = []
+
+    def fail(**options):
+        began.append(options)
+        raise RuntimeError("Nanny failed to start.") from OSError("no room")
+
+    monkeypatch.setattr("sensorplan.batch.cluster.SpecCluster", fail)
+    file = write_recipe(place, name="usage.toml")
+    with pytest.raises(TrainingError, match=r"^the workers do not begin \(no room\); they may"):
+        run_batch([file], out=tmp_path, workers=1)
+    assert len(began) == 4
+    assert [plan.state for plan in Manifest.load(tmp_path).plans] == ["queued"]
+
+
+def test_a_worker_that_is_ended_as_it_begins_is_begun_again(monkeypatch):
+    began, works = [], cluster_module.SpecCluster
+
+    def fail_once(**options):
+        began.append(options)
+        if len(began) == 1:
+            raise RuntimeError("Nanny failed to start.")
+        return works(**options)
+
+    monkeypatch.setattr(cluster_module, "SpecCluster", fail_once)
+    with local_cluster(workers=1, threads=1, gpus=0) as client:
+        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 1
+    assert len(began) == 2
 
 
 def test_ctrl_c_ends_the_workers_and_leaves_a_true_manifest(place, tmp_path):

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -22,7 +20,6 @@ def written(folder, *contents, run=RUN):
     assert mine.newest() is None
     for step, content in enumerate(contents):
         mine.write(content, "train", step)
-    mine.close()
     return mine._own
 
 
@@ -43,7 +40,7 @@ DAMAGES = {
 def test_the_newest_of_two_is_read(tmp_path):
     own = written(tmp_path / "a.plan", b"one", b"two", b"three")
     names = [f"{n:06d}.{end}" for n in (2, 3) for end in ("json", "safetensors")]
-    assert sorted(file.name for file in own.iterdir()) == [*names, "lock"]
+    assert sorted(file.name for file in own.iterdir()) == names
     mine, told = opened(tmp_path / "a.plan")
     found = mine.newest()
     assert (found.content, found.stage, found.step) == (b"three", "train", 2)
@@ -53,7 +50,6 @@ def test_the_newest_of_two_is_read(tmp_path):
 def test_nothing_is_made_before_the_first_is_written(tmp_path):
     mine, told = opened(tmp_path / "a.plan")
     assert mine.newest() is None
-    mine.close()
     assert not mine.any
     assert list(tmp_path.iterdir()) == []
     assert told == []
@@ -68,7 +64,6 @@ def test_a_damaged_one_gives_way_to_the_one_before(tmp_path, damage):
     assert len(told) == 1
     assert "000002.json: damaged checkpoint, not used (" in told[0]
     mine.write(b"the third", "train", 3)
-    mine.close()
     assert sorted(file.stem for file in own.glob("*.json")) == ["000001", "000003"]
     assert not (own / "000002.safetensors").exists()
     assert opened(tmp_path / "a.plan")[0].newest().content == b"the third"
@@ -84,7 +79,6 @@ def test_no_bit_of_the_json_can_be_wrong_unnoticed(tmp_path, place):
         file.write_bytes(right[:byte] + bytes([right[byte] ^ 4]) + right[byte + 1 :])
         mine, _ = opened(tmp_path / "a.plan")
         found = mine.newest()
-        mine.close()
         assert found.content in (b"the first", b"the second")
         if place == "000001":
             assert found.content == b"the second"
@@ -101,7 +95,6 @@ def test_when_none_is_whole_the_run_starts_afresh(tmp_path):
         "no checkpoint is whole; the run starts afresh",
     ]
     mine.write(b"anew", "train", 1)
-    mine.close()
     assert opened(tmp_path / "a.plan")[0].newest().content == b"anew"
 
 
@@ -122,35 +115,8 @@ def test_another_run_neither_reads_nor_removes_them(tmp_path):
         "and this run starts afresh"
     ]
     mine.write(b"of another", "train", 1)
-    mine.close()
     assert opened(tmp_path / "a.plan")[0].newest().content == b"one"
     assert len(list(own.parent.iterdir())) == 2
-
-
-def test_a_process_that_is_killed_frees_them(tmp_path):
-    script = (
-        "import os, sys, pathlib\n"
-        "from sensorplan.checkpoints import Checkpoints\n"
-        f"mine = Checkpoints(pathlib.Path({str(tmp_path)!r}), {RUN!r}, print)\n"
-        "mine.write(b'one', 'train', 1)\n"
-        "print('written', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    other = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout.readline() == "written\n"
-    mine, told = opened(tmp_path)
-    assert mine.newest() is None
-    assert [line.split(": ", 1)[1] for line in told] == [
-        "another process is at work on the same plan; this one writes no checkpoints"
-    ]
-    mine.write(b"two", "train", 1)
-    other.kill()
-    other.communicate()
-    mine, told = opened(tmp_path)
-    assert mine.newest().content == b"one"
-    assert told == []
 
 
 def test_one_that_cannot_be_written_is_told_of(tmp_path, monkeypatch):
@@ -163,7 +129,6 @@ def test_one_that_cannot_be_written_is_told_of(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "write_durably", full)
     mine.write(b"two", "train", 2)
-    mine.close()
     assert told == [f"{mine._own}: no checkpoint written (No space left on device)"]
     monkeypatch.undo()
     assert opened(tmp_path / "a.plan")[0].newest().content == b"one"
@@ -189,13 +154,11 @@ def test_a_kill_while_writing_leaves_the_one_before(tmp_path, monkeypatch):
         monkeypatch.setattr(checkpoints, "write_durably", kill)
         with pytest.raises(KeyboardInterrupt):
             mine.write(b"two", "train", 2)
-        mine.close()
         monkeypatch.setattr(checkpoints, "write_durably", works)
         mine, told = opened(folder)
         assert mine.newest().content == b"one"
         assert told == []
         mine.write(b"three", "train", 3)
-        mine.close()
         assert not list(own.glob("*.partial"))
 
 
@@ -205,16 +168,6 @@ def test_a_kill_while_the_folders_are_made_is_no_obstacle(tmp_path):
         part.mkdir()
         assert is_unfinished(folder)
         assert opened(folder)[0].newest() is None
-
-
-def test_a_folder_that_cannot_be_locked_is_told_of(tmp_path):
-    own = written(tmp_path / "a.plan", b"one")
-    (own / "lock").unlink()
-    (own / "lock").mkdir()
-    mine, told = opened(tmp_path / "a.plan")
-    assert mine.newest() is None
-    mine.write(b"two", "train", 2)
-    assert told == [f"{own}: no checkpoint read or written (Is a directory)"]
 
 
 def test_a_folder_of_checkpoints_holds_nothing_else(tmp_path):

@@ -1,10 +1,14 @@
 """A run that is killed and started again ends as if it had never been killed."""
 
+import errno
 import json
 import os
+import re
+import sys
 import time
 from pathlib import Path
 
+import filelock
 import pytest
 from test_checkpoints import DAMAGES
 from test_pipeline import quick, write_stations
@@ -276,6 +280,44 @@ def test_an_interrupt_says_that_the_run_can_go_on(network, tmp_path, monkeypatch
             out=tmp_path / "b.plan",
             tell=told.append,
         )
+    assert len(told) == 1
+
+
+def test_a_second_run_in_the_same_folder_is_refused(network, tmp_path):
+    recipe, out = recipe_of(network, method="variance"), tmp_path / "a.plan"
+    refused = []
+
+    def intrude(stage, done, total):
+        with pytest.raises(OutputError) as caught:
+            fit(recipe, out=out, overwrite=True)
+        refused.append(str(caught.value))
+
+    fit(recipe, out=out, progress=lambda *told: refused or intrude(*told))
+    assert re.fullmatch(
+        rf"{re.escape(str(out))}: process {os.getpid()} on .+ is making this plan; "
+        "wait until it ends, end it, or name another folder",
+        refused[0],
+    )
+    whole = fit(recipe_of(network, every=0, method="variance"), out=tmp_path / "whole.plan")
+    assert files_of(out) == files_of(whole.folder)
+    assert {file.name for file in tmp_path.iterdir()} == {"whole.plan", "a.plan"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks otherwise")
+def test_where_there_are_no_locks_a_run_says_so_and_goes_on(network, tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock._unix, "lock_fd_nonblocking", refuse)
+    recipe, out = recipe_of(network, method="variance"), tmp_path / "a.plan"
+    told, _ = run_until_killed(recipe, out, 5)
+    assert told == [
+        f"{out}: cannot be locked (No locks available); nothing keeps a second process away while "
+        "one is making this plan"
+    ]
+    assert fit(recipe, out=out).resumed == ("resumed at train forecaster, step 4",)
+    with pytest.raises(OutputError, match=r"a\.plan: exists already"):
+        fit(recipe, out=out, tell=told.append)
     assert len(told) == 1
 
 

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dask
 from distributed import Client, Nanny, Scheduler, SpecCluster, WorkerPlugin
 
-from sensorplan.errors import RecipeError
+from sensorplan.errors import RecipeError, TrainingError
 
 for _name in ("distributed", "distributed.client"):  # what was lost, the manifest says
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -18,6 +18,7 @@ for _name in ("distributed", "distributed.client"):  # what was lost, the manife
 HERE = "127.0.0.1"
 CONNECT_WITHIN = 10  # seconds
 END_WITHIN = 0.5  # seconds
+BEGIN_AGAIN = 3  # times, when a worker is ended from outside as it begins
 SCHEDULER = {"host": HERE, "dashboard": False, "dashboard_address": f"{HERE}:0"}  # any free port
 GPU = "GPU"  # a resource, of which each plan takes one
 
@@ -47,14 +48,13 @@ def local_cluster(workers: int, threads: int, gpus: int) -> Iterator[Client]:
         workers: Processes.
         threads: Of each.
         gpus: Processes that have a GPU each.
+
+    Raises:
+        TrainingError: They do not begin.
     """
     with (
         dask.config.set({"distributed.nanny.pre-spawn-environ": {}}),  # leaves our own alone
-        SpecCluster(
-            workers={number: worker_spec(number, threads, gpus) for number in range(workers)},
-            scheduler={"cls": Scheduler, "options": SCHEDULER},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        _started(workers, threads, gpus) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         client.register_plugin(LeaveInterrupts())
@@ -63,6 +63,27 @@ def local_cluster(workers: int, threads: int, gpus: int) -> Iterator[Client]:
         except BaseException:  # Ctrl-C: what the workers are at is not waited for
             cluster.sync(_end_workers, cluster)
             raise
+
+
+def _started(workers: int, threads: int, gpus: int) -> SpecCluster:
+    for _ in range(BEGIN_AGAIN):
+        with suppress(RuntimeError):
+            return _new_cluster(workers, threads, gpus)
+    try:
+        return _new_cluster(workers, threads, gpus)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"the workers do not begin ({error.__cause__ or error}); they may have been ended from "
+            "outside, perhaps for lack of memory"
+        ) from error
+
+
+def _new_cluster(workers: int, threads: int, gpus: int) -> SpecCluster:
+    return SpecCluster(
+        workers={number: worker_spec(number, threads, gpus) for number in range(workers)},
+        scheduler={"cls": Scheduler, "options": SCHEDULER},
+        silence_logs=logging.CRITICAL,
+    )
 
 
 async def _end_workers(cluster: SpecCluster) -> None:

@@ -1,20 +1,21 @@
-"""The manifest while a batch runs: what is there already, and what becomes of the rest."""
+"""Manifest and summary while a batch runs: what is there already, and what becomes of the rest."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from sensorplan.batch.contents import Inputs, intact
 from sensorplan.batch.manifest import MANIFEST_FILE, Manifest, PlanEntry
-from sensorplan.batch.status import Status, Watch
-from sensorplan.batch.summary import write_summary
+from sensorplan.batch.status import Status, Tell, Watch
+from sensorplan.batch.summary import SUMMARY_FILE, write_summary
 from sensorplan.errors import OutputError, SensorplanError
+from sensorplan.exports.files import settle
 from sensorplan.exports.folder import check_target
 from sensorplan.pipeline.recording import versions
 from sensorplan.recipe import Variant
 
 
 class Ledger:
-    """Keeps the manifest of a batch folder as it changes; a killed batch leaves a true one.
+    """Keeps manifest and summary of a batch folder; a killed batch leaves true ones.
 
     Attributes:
         folder: The batch folder.
@@ -22,10 +23,10 @@ class Ledger:
         skipped: Names of the plans of this run that were there already.
     """
 
-    def __init__(self, folder: Path, watch: Watch) -> None:
+    def __init__(self, folder: Path, watch: Watch, tell: Tell) -> None:
         self.folder = folder
         self.skipped: list[str] = []
-        self._watch = watch
+        self._watch, self._say = watch, tell
         manifest = Manifest.load(folder)
         self.entries = {plan.name: plan for plan in manifest.plans} if manifest else {}
 
@@ -44,10 +45,12 @@ class Ledger:
             OutputError: A plan would take the place of what the manifest does not know.
         """
         variants = list(variants)
+        for name in (MANIFEST_FILE, SUMMARY_FILE):
+            settle(self.folder / name)
         for variant in variants:
             self._check_place(variant.name, force)
         for variant in variants:
-            self._watch(Status(variant.name, "queued"))
+            self._watch(Status(variant.name, "queued", recipe=variant.recipe))
         inputs = Inputs()
         wanted = [variant for variant in variants if self._enter(variant, inputs, force)]
         self.write()
@@ -61,25 +64,36 @@ class Ledger:
             self.write()
         self._watch(Status(name, "running", stage, done, total))
 
+    def note(self, name: str, line: str) -> None:
+        """Something that the user should know of a plan."""
+        self._say(f"{name}: {line}")
+
     def finish(self, entry: PlanEntry) -> None:
         """A plan is done or has failed."""
         self._keep(entry)
         self.write()
-        self._watch(Status(entry.name, entry.state, seconds=entry.seconds, note=entry.error or ""))
+        self._watch(
+            Status(
+                entry.name,
+                entry.state,
+                seconds=entry.seconds,
+                note=entry.error or "",
+                warnings=entry.warnings,
+            )
+        )
 
     def end(self) -> Manifest:
         """Write what there is; a plan still running was interrupted."""
         for entry in list(self.entries.values()):
             if entry.state == "running":
                 self._keep(entry.model_copy(update={"state": "interrupted"}))
-        manifest = self.write()
-        write_summary(self.folder, manifest.plans)
-        return manifest
+        return self.write()
 
     def write(self) -> Manifest:
-        """The manifest as it is, to its file."""
+        """Manifest and summary as they are, to their files."""
         manifest = Manifest(versions=versions(), plans=tuple(self.entries.values()))
         manifest.write(self.folder)
+        write_summary(self.folder, manifest.plans)
         return manifest
 
     def _keep(self, entry: PlanEntry) -> None:

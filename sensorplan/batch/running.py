@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from sensorplan.batch.ledger import Ledger
 from sensorplan.batch.manifest import Manifest, PlanEntry
-from sensorplan.batch.status import Watch
+from sensorplan.batch.status import Tell, Watch
 from sensorplan.devices import MOST_THREADS, cores, gpu_count
 from sensorplan.errors import RecipeError
+from sensorplan.locking import alone
 from sensorplan.recipe import Recipe, Variant, load_variants, move_paths
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 LISTEN_EVERY = 0.2  # seconds in which Ctrl-C is heard
+LOCK = ".running"  # in the batch folder, while a batch runs
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def run_batch(
     out: Path | None = None,
     force: bool = False,
     watch: Watch | None = None,
+    tell: Tell | None = None,
 ) -> BatchResult:
     """Make every plan that recipes ask for, but those that are done and intact.
 
@@ -68,12 +71,13 @@ def run_batch(
         out: The batch folder; None: the first recipe's stem with ``.batch``, in the working folder.
         force: Make also what is done and intact, and replace plans that the manifest does not know.
         watch: Told of every change.
+        tell: Told at once what the user should know of checkpoints and locks.
 
     Raises:
         RecipeError: A recipe, setting or argument is not allowed, or nothing answers at the
             address.
         DataError: The manifest in the folder is damaged.
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or another batch is made in it.
         KeyboardInterrupt: The manifest is written, and the workers are ended.
     """
     if find_spec("distributed") is None:
@@ -84,28 +88,40 @@ def run_batch(
         raise RecipeError("--workers and --scheduler; expected one, a cluster has its own workers")
     variants = load_variants(files, settings)
     folder = out or Path(f"{files[0].stem}.batch")
-    ledger = Ledger(folder, watch or (lambda status: None))
-    wanted = ledger.begin(variants, force)
-    try:
-        if wanted and scheduler is not None:
-            _make_on_cluster(scheduler, wanted, ledger)
-        elif wanted:
-            _make_here(workers, wanted, ledger)
-    finally:
-        manifest = ledger.end()
+    hear = tell or (lambda line: None)
+    with alone(folder, folder / LOCK, "is making this batch") as warning:
+        if warning:
+            hear(warning)
+        ledger = Ledger(folder, watch or (lambda status: None), hear)
+        wanted = ledger.begin(variants, force)
+        try:
+            if wanted and scheduler is not None:
+                _make_on_cluster(scheduler, wanted, ledger)
+            elif wanted:
+                _make_here(workers, variants, wanted, ledger)
+        finally:
+            manifest = ledger.end()
     plans = tuple(ledger.entries[variant.name] for variant in variants)
     return BatchResult(folder, manifest, plans, tuple(ledger.skipped))
 
 
-def _make_here(workers: int | None, wanted: Sequence[Variant], ledger: Ledger) -> None:
+def _make_here(
+    workers: int | None, asked: Sequence[Variant], wanted: Sequence[Variant], ledger: Ledger
+) -> None:
+    """Make plans in new processes, each with the threads that it has when all of them are made.
+
+    With others the last digits of its sums would differ, and its checkpoints be of another run.
+    """
     from sensorplan.batch.cluster import local_cluster
 
     gpus = gpu_count()
+    if not any(variant.recipe.run.device != "cpu" for variant in asked):
+        gpus = 0
+    share = min(workers or gpus or cores(), len(asked))
+    threads = min(max(1, cores() // share), MOST_THREADS)
     on_gpu = [bool(gpus) and variant.recipe.run.device != "cpu" for variant in wanted]
-    workers = min(workers or (gpus if any(on_gpu) else cores()), len(wanted))
-    threads = min(max(1, cores() // workers), MOST_THREADS)
     tasks = [(variant.name, variant.recipe) for variant in wanted]
-    with local_cluster(workers, threads, gpus if any(on_gpu) else 0) as client:
+    with local_cluster(min(share, len(wanted)), threads, gpus) as client:
         _make_all(client, tasks, on_gpu, ledger, ledger.folder, threads)
 
 
@@ -159,6 +175,8 @@ def _make_all(
                 continue
             if not isinstance(told, list | tuple):
                 ledger.finish(_entry_of(told, ledger.entries[waiting.pop(told)]))
+            elif len(told) == 2:
+                ledger.note(*told)
             elif told[0] in waiting.values():
                 ledger.tell(*told)
     finally:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from sensorplan.recipe import Recipe
+
 State = Literal["queued", "running", "done", "failed", "interrupted"]
 
 
@@ -19,6 +21,8 @@ class Status:
         total: Parts of the stage; 0: not known.
         seconds: That it took, once it is done or has failed.
         note: Why it failed, or that it was there already.
+        recipe: All settings, when it is queued.
+        warnings: Those of the plan, once it is done.
     """
 
     name: str
@@ -28,7 +32,12 @@ class Status:
     total: int = 0
     seconds: float | None = None
     note: str = ""
+    recipe: Recipe | None = None
+    warnings: tuple[str, ...] = ()
 
+
+Tell = Callable[[str], None]
+"""Called with a plain sentence for the user."""
 
 Watch = Callable[[Status], None]
 """Called with every change."""

@@ -69,7 +69,14 @@ def make_plan(task: Task) -> Outcome:
         begin = time.perf_counter()
         teller = Teller(task)
         try:
-            plan = fit(task.recipe, out=task.folder, overwrite=True, progress=teller).plan
+            plan = fit(
+                task.recipe,
+                out=task.folder,
+                overwrite=True,
+                progress=teller,
+                tell=teller.note,
+                waiting=teller.wait,
+            ).plan
             files = files_of(task.folder)
         except SensorplanError as error:
             return Outcome(time.perf_counter() - begin, error=str(error))
@@ -104,7 +111,19 @@ class Teller:
             raise UnwantedError
         now = time.monotonic()
         last, when = self._told
-        if stage == last and now - when < TELL_EVERY:
+        if stage == last and done < total and now - when < TELL_EVERY:
             return
         self._told = (stage, now)
         self._worker.log_event(self._task.topic, [self._task.name, stage, done, total])
+
+    def note(self, line: str) -> None:
+        """Pass on what the user should know of the plan."""
+        self._worker.log_event(self._task.topic, [self._task.name, line])
+
+    def wait(self) -> None:
+        """Say that another process is at the same plan, a worker say that was given up.
+
+        Raises:
+            UnwantedError: The plan was taken back.
+        """
+        self("wait for another process", 0, 1)

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from sensorplan.durable import exchange, sync_below, sync_folder, write_durably
 from sensorplan.errors import OutputError
+from sensorplan.locking import FOR_EVER, alone
 
 PARTIAL, OLD = ".partial-", ".old-"  # in temporary names, before some random letters
 
@@ -153,17 +152,18 @@ def _left_over(target: Path) -> list[Path]:
 @contextmanager
 def _writing(target: Path) -> Iterator[None]:
     """Let only one process at a time write a folder, or clean up beside it."""
-    lock = _lock_of(target)
-    with FileLock(lock):
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    with alone(target, _lock_of(target), "is writing it", FOR_EVER):
+        yield
 
 
 def _lock_of(target: Path) -> Path:
+    return hidden_beside(target, ".lock")
+
+
+def hidden_beside(target: Path, ending: str) -> Path:
+    """A hidden name beside a file or folder."""
     place = target.resolve()
-    return place.with_name(f".{place.name}.lock")
+    return place.with_name(f".{place.name}{ending}")
 
 
 def _put(new: Path, target: Path) -> None:

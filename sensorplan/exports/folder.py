@@ -1,6 +1,7 @@
 """The plan folder: everything that `fit` writes, in one go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sensorplan.checkpoints import CHECKPOINTS, is_checkpoints, is_unfinished
@@ -8,19 +9,22 @@ from sensorplan.conditions import LeadError
 from sensorplan.curve import CurvePoint
 from sensorplan.errors import OutputError
 from sensorplan.exports.figures import FIGURES, draw_plan
-from sensorplan.exports.files import check_parent, settle, write_folder
+from sensorplan.exports.files import check_parent, hidden_beside, settle, write_folder
 from sensorplan.exports.geojson import geojson
 from sensorplan.exports.mask_history import HISTORY_FILE, mask_history_csv
 from sensorplan.exports.reasons import resilience_csv
 from sensorplan.exports.records import records_csv
 from sensorplan.exports.style import names_of
 from sensorplan.exports.tables import curve_csv, deployment, map_warnings, ranking_csv
+from sensorplan.locking import BRIEFLY, alone
 from sensorplan.masking import MaskRound
 from sensorplan.plan import PLAN_FILE, Plan, Ranking
 from sensorplan.reasons import RESILIENCE_FILE, Reasons
 from sensorplan.recipe import FigureFormat
 from sensorplan.regions import Regions
 from sensorplan.sensors import Floats, SensorData
+
+PATIENCE = 60.0  # seconds in which a process that nobody waits for any more has ended
 
 
 def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None:
@@ -51,6 +55,33 @@ def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None
                 f"--overwrite replaces only a {kind} folder or an empty one"
             )
     check_parent(folder)
+
+
+@contextmanager
+def making_plan(
+    folder: Path,
+    overwrite: bool,
+    tell: Callable[[str], None],
+    waiting: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Keep other processes from making the plan of a folder that may be written.
+
+    Args:
+        folder: Where.
+        overwrite: Replace an older plan.
+        tell: Told where there are no locks.
+        waiting: Called while another process is waited for, a minute at most; None: none is.
+
+    Raises:
+        OutputError: Another process makes it, or the folder is not allowed (`check_target`).
+    """
+    lock = hidden_beside(folder, ".running")
+    patience = BRIEFLY if waiting is None else PATIENCE
+    with alone(folder, lock, "is making this plan", patience, waiting) as warning:
+        check_target(folder, overwrite)
+        if warning:
+            tell(warning)
+        yield
 
 
 def write_plan(

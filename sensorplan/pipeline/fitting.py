@@ -1,6 +1,6 @@
 """`fit`: from a recipe to a plan folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from sensorplan.evaluation import (
     weakest_condition,
 )
 from sensorplan.evaluation.curve import SPARSITIES
-from sensorplan.exports.folder import check_target, write_plan
+from sensorplan.exports.folder import making_plan, write_plan
 from sensorplan.exports.records import records_csv
 from sensorplan.exports.window_errors import ERRORS_FILE, window_errors_csv
 from sensorplan.journal import Journal
@@ -80,6 +80,7 @@ def fit(
     overwrite: bool = False,
     progress: Progress | None = None,
     tell: Tell | None = None,
+    waiting: Callable[[], None] | None = None,
 ) -> FitResult:
     """Plan which sensors to keep, and write the plan folder.
 
@@ -92,16 +93,24 @@ def fit(
         out: The folder; None: the data's stem with ``.plan``, in the working folder.
         overwrite: Replace an older plan there.
         progress: Told of every stage.
-        tell: Told at once what the user should know of checkpoints.
+        tell: Told at once what the user should know of checkpoints and locks.
+        waiting: Called while another process that makes the same plan is waited for, a minute at
+            most; None: none is.
 
     Raises:
         SensorplanError: See `sensorplan.errors` for the kinds.
     """
     stage = Stages(progress)
     folder = out or default_folder(recipe)
-    check_target(folder, overwrite)
-    with Journal(folder, recipe.run.checkpoint_every, stage, tell) as journal:
+    with (
+        making_plan(folder, overwrite, tell or _nobody, waiting),
+        Journal(folder, recipe.run.checkpoint_every, stage, tell) as journal,
+    ):
         return _fit(recipe, dataset, folder, overwrite, stage, journal)
+
+
+def _nobody(line: str) -> None:
+    """Hears nothing."""
 
 
 def _fit(
