@@ -56,7 +56,7 @@ method = "qr"
 [training]
 steps = 2
 """
-LOADED = "sensorplan.pipeline"  # once
+LOADED = ["sensorplan.pipeline"]  # once
 Files = dict[str, object]
 
 
@@ -90,8 +90,9 @@ def kill_often(place: Path, kills: int, every: float, seed: int) -> dict[str, ob
     for name, recipe in (("small", RECIPE), ("older", OLDER)):
         (place / f"{name}.toml").write_text(recipe.replace("PATH", SAMPLE.as_posix()))
     say("one run without a kill, and an older plan")
-    run(place, "older.toml", "--out", "older.plan", "--checkpoint-every", "0")
-    command = ("small.toml", "--checkpoint-every", str(every), "--overwrite")
+    fit = ("fit", "--recipe")
+    run(place, *fit, "older.toml", "--out", "older.plan", "--checkpoint-every", "0")
+    command = (*fit, "small.toml", "--checkpoint-every", str(every), "--overwrite")
     begin = time.perf_counter()
     run(place, *command, "--out", "whole.plan")
     duration = time.perf_counter() - begin
@@ -145,11 +146,11 @@ def kill_often(place: Path, kills: int, every: float, seed: int) -> dict[str, ob
 
 
 def start(place: Path, *arguments: str) -> tuple[BaseProcess, Path]:
-    """Start ``sensorplan fit`` in a folder; gives the process, and where its stderr goes."""
+    """Start ``sensorplan`` in a folder; gives the process, and where its stderr goes."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([LOADED])
+    context.set_forkserver_preload(LOADED)
     errors = place / "errors.txt"
-    process = context.Process(target=fit, args=(place, errors, arguments))
+    process = context.Process(target=command_line, args=(place, errors, arguments))
     process.start()
     return process, errors
 
@@ -163,10 +164,10 @@ def run(place: Path, *arguments: str) -> None:
     process, errors = start(place, *arguments)
     process.join()
     if process.exitcode:
-        raise SystemExit(f"fit {' '.join(arguments)}: {errors.read_text()}")
+        raise SystemExit(f"{' '.join(arguments)}: {errors.read_text()}")
 
 
-def fit(place: Path, errors: Path, arguments: tuple[str, ...]) -> None:
+def command_line(place: Path, errors: Path, arguments: tuple[str, ...]) -> None:
     """What the process does."""
     from sensorplan.cli import app
 
@@ -175,7 +176,7 @@ def fit(place: Path, errors: Path, arguments: tuple[str, ...]) -> None:
         os.dup2(handle, number)
         os.close(handle)
     os.chdir(place)
-    app(["fit", "--recipe", *arguments, "--quiet"])
+    app([*arguments, "--quiet"])
 
 
 def files_of(folder: Path) -> Files | None:
