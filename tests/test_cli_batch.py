@@ -1,16 +1,20 @@
 import contextlib
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from test_cli import make_metrics, run
+from test_cli_log import lines_of
 
 from sensorplan.batch import BatchResult, Manifest, PlanEntry, Status
 from sensorplan.cli.batch_screen import MOST_ROWS, BatchReport
+from sensorplan.cli.log import tell
 from sensorplan.errors import DataError
+from sensorplan.recipe import Recipe
 
 
 def make_entry(name, **changes):
@@ -41,16 +45,18 @@ def make_batch_result(failed=False):
 def batch(monkeypatch):
     """A `sensorplan.batch` that keeps what it was given, tells of a plan, and fails if asked."""
 
-    def run_batch(recipes, *, watch, **options):
+    def run_batch(recipes, *, watch, tell, **options):
         stub.calls.append((recipes, options))
-        watch(Status("a[/x]", "queued"))
+        watch(Status("a[/x]", "queued", recipe=Recipe()))
         watch(Status("a[/x]", "running", "read", 0, 1))
         watch(Status("a[/x]", "running", "train", 1, 2))
-        watch(Status("a[/x]", "done", seconds=5))
+        stub.meanwhile(watch, tell)
+        watch(Status("a[/x]", "done", seconds=5, warnings=("[bold]gaps",)))
         return stub.on_batch()
 
     stub = ModuleType("sensorplan.batch")
     stub.run_batch, stub.calls, stub.on_batch = run_batch, [], make_batch_result
+    stub.meanwhile = lambda watch, tell: None
     monkeypatch.setitem(sys.modules, "sensorplan.batch", stub)
     return stub
 
@@ -112,6 +118,33 @@ def test_an_error_before_any_plan(batch):
     assert result.stderr == "Error: manifest.json: damaged\n"
 
 
+def test_the_log_names_the_plan_in_each_line(batch, tmp_path):
+    def meanwhile(watch, tell):
+        watch(Status("a[/x]", "running", "train", 2, 2))
+        watch(Status("b", "queued", recipe=Recipe()))
+        watch(Status("b", "failed", note="no\ndata"))
+        tell("a[/x]: resumed at\ntrain")
+
+    batch.meanwhile = meanwhile
+    result = run("batch", "a.toml", "--quiet", "--log", tmp_path / "run.log")
+    assert result.exit_code == 0
+    assert result.stderr == "a[/x]: resumed at train\n"
+    lines = lines_of(tmp_path / "run.log")
+    assert [message.split(":")[0] for _, message in lines[:2]] == ["run", "versions"]
+    assert lines[2][1].startswith('a[/x]: settings: {"data":{')
+    assert lines[3:5] == [("INFO", "a[/x]: running"), ("INFO", "a[/x]: read: begins")]
+    assert lines[5] == ("INFO", "a[/x]: train: begins")
+    assert re.fullmatch(r"a\[/x\]: train: ends after \d+\.\d s", lines[6][1])
+    assert lines[7][1].startswith("b: settings: {")
+    assert lines[8:] == [
+        ("ERROR", "b: failed, no data (1 of 2)"),
+        ("INFO", "a[/x]: resumed at train"),
+        ("WARNING", "a[/x]: [bold]gaps"),
+        ("INFO", "a[/x]: done in 5 s (2 of 2)"),
+        ("INFO", "done"),
+    ]
+
+
 def test_lines_say_what_is_left(capsys):
     with BatchReport(quiet=False) as report:
         for name in "abcd":
@@ -144,9 +177,11 @@ def test_the_live_table(monkeypatch, quiet):
             report(Status(f"plan{number}", "queued"))
         report(Status("plan1", "done", seconds=60))
         report(Status("plan22", "running", "train [/x]", 30, 120))
+        tell("plan22: resumed at [/x]")
         raise ZeroDivisionError
     text = stderr.getvalue()
     assert ("1 running, 21 queued, 1 done; about 22 min left" in text) is not quiet
     assert ("train [/x]" in text) is not quiet
+    assert text.count("plan22: resumed at [/x]\n") == 1  # above the table
     assert ("25 %" in text) is not quiet
     assert ("and 3 more" in text) is not quiet

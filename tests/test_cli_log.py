@@ -12,7 +12,7 @@ from sensorplan.cli.log import LOG
 from sensorplan.errors import DataError, OutputError, RecipeError
 from sensorplan.version import __version__, versions
 
-LONG = ("fit", "curve", "compare", "evaluate", "forecast")
+LONG = ("batch", "fit", "curve", "compare", "evaluate", "forecast")
 
 
 @pytest.fixture

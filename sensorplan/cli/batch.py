@@ -7,6 +7,7 @@ import typer
 
 from sensorplan.cli import options
 from sensorplan.cli.app import app
+from sensorplan.cli.log import Log, tell
 from sensorplan.errors import TrainingError
 
 Recipes = Annotated[
@@ -40,6 +41,7 @@ def batch(
     out: Folder = None,
     force: Force = False,
     quiet: options.Quiet = False,
+    log: Log = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Make many plans, on this machine or on a Dask cluster.
@@ -59,6 +61,7 @@ def batch(
             out=out,
             force=force,
             watch=report,
+            tell=tell,
         )
     screen.show(batch_screen.batch_json(result) if as_json else batch_screen.batch_lines(result))
     if result.failed:

@@ -1,6 +1,7 @@
 """What `batch` shows while it runs, and what it prints."""
 
 import json
+import logging
 import sys
 import time
 from collections import Counter
@@ -12,8 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sensorplan.cli.log import LOG
+from sensorplan.cli.progress import StageReport
 from sensorplan.cli.screen import RULE, files_of, prose, table_of
-from sensorplan.cli.streams import to_stderr
+from sensorplan.cli.streams import one_line, to_stderr
 
 if TYPE_CHECKING:
     from sensorplan.batch import BatchResult, PlanEntry, State, Status
@@ -24,7 +27,10 @@ ORDER: tuple["State", ...] = ("running", "failed", "queued", "done")
 
 
 class BatchReport:
-    """The plans on stderr: a live table on a terminal, else a line for each that begins or ends."""
+    """The plans on stderr and in the log.
+
+    On stderr a live table on a terminal, else a line for each that begins or ends.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -32,6 +38,7 @@ class BatchReport:
         self._plans: dict[str, Status] = {}
         self._begun: dict[str, float] = {}
         self._took: list[float] = []
+        self._stages = StageReport(quiet=True)  # to the log
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
@@ -58,9 +65,23 @@ class BatchReport:
             self._begun.setdefault(status.name, time.monotonic())
         elif status.state == "done" and not status.note and status.seconds is not None:
             self._took = [*self._took, status.seconds]
-        if self._quiet or self._live or before is None or before.state == status.state:
-            return
-        to_stderr(self._line(status))
+        if status.recipe:
+            LOG.info(
+                "%s: settings: %s", status.name, status.recipe.model_dump_json(exclude_none=True)
+            )
+        if before is not None and before.state != status.state:
+            self._tell(status)
+        if status.state == "running":
+            self._stages(f"{status.name}: {status.stage}", status.done, status.total)
+
+    def _tell(self, status: "Status") -> None:
+        """Say that the state of a plan has changed."""
+        line = self._line(status)
+        if not (self._quiet or self._live):
+            to_stderr(line)
+        for warning in status.warnings:
+            LOG.warning("%s: %s", status.name, one_line(warning))
+        LOG.log(logging.ERROR if status.state == "failed" else logging.INFO, "%s", one_line(line))
 
     def time_left(self) -> float | None:
         """Seconds until all are done, if the rest takes as long as these did; None: unknown."""

@@ -3,9 +3,8 @@
 from sensorplan.cli import constraint_options as obey
 from sensorplan.cli import options
 from sensorplan.cli.app import app
-from sensorplan.cli.log import LOG, Log
+from sensorplan.cli.log import Log, tell
 from sensorplan.cli.progress import StageReport
-from sensorplan.cli.streams import to_stderr
 
 
 @app.command()
@@ -104,12 +103,6 @@ def fit(
             follow(settings)
             return
         with StageReport(quiet) as progress:
-            result = run_fit(settings, out=out, overwrite=overwrite, progress=progress, tell=_tell)
+            result = run_fit(settings, out=out, overwrite=overwrite, progress=progress, tell=tell)
     screen.show(fit_screen.fit_json(result) if as_json else fit_screen.fit_lines(result))
     screen.show_warnings(result.plan.warnings)
-
-
-def _tell(line: str) -> None:
-    """Say what is the matter with checkpoints, also when quiet."""
-    to_stderr(line)
-    LOG.info("%s", line)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sensorplan.cli.streams import to_stderr
+from sensorplan.cli.streams import one_line, to_stderr
 from sensorplan.errors import OutputError
 from sensorplan.version import versions
 
@@ -66,6 +66,12 @@ def open_log(context: typer.Context, path: Path | None) -> None:
     LOG.info("run: %s, in %s", shlex.join(["sensorplan", *sys.argv[1:]]), Path.cwd())
     file.begun = True
     LOG.info("versions: %s", ", ".join(f"{name} {own}" for name, own in versions().items()))
+
+
+def tell(line: str) -> None:
+    """Say what the user should know, also when quiet."""
+    to_stderr(line)
+    LOG.info("%s", one_line(line))
 
 
 Log = Annotated[
