@@ -42,6 +42,9 @@ def main() -> None:
         parser.add_argument(
             f"--{axis}", type=int, nargs="+", default=sizes, help=f"default {default}"
         )
+    parser.add_argument(
+        "--carry", type=int, nargs="+", default=(), metavar="SIZE", help="also foretell these sizes"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the grids, default 0")
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the training steps in every stage"
@@ -73,6 +76,7 @@ def main() -> None:
             for stage in start_up["stages"]
         },
     }
+    figures["carried"] = [carry(axis, grids, size) for size in options.carry]
     show_figures(figures)
     write_figures(options.json, "scaling", figures)
 
@@ -177,6 +181,28 @@ def exponents(axis: str, grids: list[Row], start_up: Row, what: str) -> dict[str
     }
 
 
+def carry(axis: str, grids: list[Row], size: int) -> Row:
+    """What a run of another size would take, by the two largest that were run.
+
+    Every stage follows the power law through its two times, at least a linear one; memory and bytes
+    the straight line.
+    """
+    before, last = grids[-2:]
+    times = size / last[axis]
+
+    def stage(name: str) -> float:
+        power = slope([before[axis], last[axis]], [row["stages"][name] for row in (before, last)])
+        return last["stages"][name] * times ** max(1.0, power or 1.0)
+
+    def straight(what: str) -> float:
+        each = (last[what] - before[what]) / (last[axis] - before[axis])
+        return last[what] + each * (size - last[axis])
+
+    stages = {name: stage(name) for name in last["stages"]}
+    moved = {what: straight(what) for what in MEASURED[2:]}
+    return {**last, axis: size, "seconds": sum(stages.values()), **moved, "stages": stages}
+
+
 def show_figures(figures: dict[str, Any]) -> None:
     """Print the runs and the exponents, and those of each stage."""
     start_up, grids, axis = figures["start_up"], figures["rows"], figures["axis"]
@@ -193,8 +219,12 @@ def show_figures(figures: dict[str, Any]) -> None:
     for name in EXPONENTS:
         found = (_exponent(figures["exponents"][what][name]) for what in MEASURED)
         rows.append([f"exponent {name}", "", "", *found])
+    for row in figures["carried"]:
+        sizes = (f"{row[name]:,}" for name in SIZES)
+        moved = (f"{row[name] / 1e6:,.0f}" for name in MEASURED[2:])
+        rows.append([*sizes, f"{row['seconds']:,.1f}", "", *moved, "foretold"])
     title = f"fit on hourly grids; {steps} training steps in all ({fewer})"
-    show(title, (*SIZES, *SHOWN), rows)
+    show(title, (*SIZES, *SHOWN, ""), rows)
     stages = [
         [
             stage,

@@ -106,8 +106,12 @@ def test_one_process_is_a_team_of_its_own(monkeypatch):
         assert not whole.requires_grad
 
 
-def test_shares_of_the_loss_add_up_to_it():
+@pytest.mark.parametrize("sampled", [False, True])
+def test_shares_of_the_loss_add_up_to_it(sampled, monkeypatch):
     """What the processes of a team average, process by process in one."""
+    if sampled:
+        monkeypatch.setattr("sensorplan.gating.MANY", 5)
+        monkeypatch.setattr("sensorplan.gating.TARGETS_PER_STEP", 2)
 
     class Half(Team):
         """Of two, which know the sum of the weights of both."""
@@ -115,15 +119,13 @@ def test_shares_of_the_loss_add_up_to_it():
         def total(self, value):
             return whole_weight
 
-    trainer = make_trainer(make_sensor_data(times=240, nodes=7, gaps=0.3))
+    trainer = make_trainer(make_sensor_data(times=240, nodes=40 if sampled else 7, gaps=0.3))
     step = trainer._draw(trainer.random_masks, 0.01)
-    objective = Objective(trainer)
-    batch = trainer.windows.batch(step.starts)
-    loss = (
-        trainer.loss(batch, trainer.theta * step.mask)
-        + 0.01 * (trainer.theta * step.mask).abs().mean()
-    )
-    _, whole_weight = trainer.squares(batch, trainer.theta * step.mask)
+    assert (step.sources is not None) == sampled
+    objective, part = Objective(trainer), (step.targets, step.sources)
+    batch, gate = trainer._cut(step.starts, *part), trainer.theta * step.mask
+    loss = trainer.loss(batch, gate, *part) + 0.01 * gate.abs().mean()
+    _, whole_weight = trainer.squares(batch, gate, *part)
     halves = []
     for number in (0, 1):
         trainer.team = Half(number, 2)
