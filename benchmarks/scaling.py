@@ -9,6 +9,7 @@ fit` on each as a process of its own, and fits the exponent of wall time, proces
 busy machine spoils less), peak memory and bytes moved against what there are several sizes of, by
 least squares of the logarithms: 1 is linear. A second exponent is that of what comes on top of the
 start-up, which a grid of a few cells stands for; the last one is between the two largest sizes.
+With three sizes or more it also says what the others foretell for the largest.
 """
 
 import argparse
@@ -77,6 +78,8 @@ def main() -> None:
         },
     }
     figures["carried"] = [carry(axis, grids, size) for size in options.carry]
+    if len(grids) > 2:  # the largest, as the others foretell it
+        figures["carried"].insert(0, carry(axis, grids[:-1], grids[-1][axis]))
     show_figures(figures)
     write_figures(options.json, "scaling", figures)
 
