@@ -56,6 +56,8 @@ def alone(
         lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=patience, poll_interval=LOOK_EVERY, cancel_check=look)
     except Timeout as error:
+        if not lock.exists():  # and nobody holds it
+            raise OutputError(f"{folder}: cannot be written; name another folder") from error
         raise OutputError(
             f"{folder}: {_holder(lock)} {work}; wait until it ends, end it, or name another folder"
         ) from error

@@ -168,13 +168,22 @@ def test_a_copy_elsewhere_is_as_good(again):
         (lambda f: write_stations(f / "net.nc", nodes=6, times=161), ALL),
     ],
 )
-def test_what_was_touched_is_made_again(again, change, wanted):
+def test_what_was_touched_is_made_again(again, change, wanted, capsys):
     assert again(change) == wanted
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": made again, for")[0] for line in told] == wanted
 
 
-def test_what_is_set_otherwise_or_forced_is_made_again(again):
+def test_what_is_set_otherwise_or_forced_is_made_again(again, capsys):
     assert again(settings=["training.steps=5"]) == ALL
+    told = capsys.readouterr().out
+    assert told.count("settings or data are others than those of the plan there") == len(ALL)
     assert again(force=True) == ALL
+    assert capsys.readouterr().out == ""
+
+
+def test_how_often_checkpoints_are_written_does_not_matter(again):
+    assert again(settings=["run.checkpoint_every=5"]) == []
 
 
 def test_a_folder_that_the_manifest_does_not_know_is_left_alone(place, tmp_path):
@@ -462,6 +471,12 @@ def test_wrong_usage(place, tmp_path, options, message):
     with pytest.raises(RecipeError, match=message):
         run_batch([file], out=tmp_path / "o", **options)
     assert not (tmp_path / "o").exists()
+
+
+def test_a_file_is_no_folder_of_a_batch(place, tmp_path):
+    file = write_recipe(place, name="usage.toml")
+    with pytest.raises(OutputError, match=r"usage.toml: is a file; expected a new folder"):
+        run_batch([file], out=file)
 
 
 def test_no_scheduler_at_the_address(place, tmp_path, monkeypatch):

@@ -139,6 +139,13 @@ def test_a_name_that_is_too_long_is_refused_before_training(tmp_path, length):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mount_point_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda folder: folder == tmp_path)
+    with pytest.raises(OutputError, match="is a mount point, which cannot be replaced; name a"):
+        check_target(tmp_path, overwrite=True)
+    check_target(tmp_path / "in_it", overwrite=False)
+
+
 def test_a_good_target_is_checked_without_a_trace(tmp_path):
     check_target(tmp_path / "deep" / "a.plan", overwrite=False)
     assert list(tmp_path.iterdir()) == []

@@ -98,6 +98,21 @@ def test_where_there_are_no_locks_it_is_said_and_goes_on(tmp_path, monkeypatch, 
     )
 
 
+def test_what_cannot_be_locked_for_want_of_a_folder_is_nobody_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "filelock.FileLock.acquire", lambda self, **options: raise_timeout(self.lock_file)
+    )
+    with (
+        pytest.raises(OutputError, match="x: cannot be written; name another folder"),
+        alone(tmp_path / "x", tmp_path / ".x.running", "works"),
+    ):
+        pass
+
+
+def raise_timeout(file):
+    raise filelock.Timeout(file)
+
+
 def test_folders_above_it_are_made_and_go_again(tmp_path):
     folder = tmp_path / "deep" / "deeper"
     assert take(folder) == ""

@@ -18,6 +18,8 @@ class Inputs:
     def fingerprint(self, recipe: Recipe) -> tuple[str, dict[str, str]]:
         """SHA-256 of all settings with the content of every file in place of its name.
 
+        How often checkpoints are written is none of them: it changes no plan.
+
         Returns:
             That, and the checksum of each file or glob.
 
@@ -30,7 +32,9 @@ class Inputs:
             used[name] = self._checksum(name)
             return used[name]
 
-        contents = dump_recipe(move_paths(recipe, content_of))
+        always = recipe.run.model_copy(update={"checkpoint_every": 0.0})
+        settings = recipe.model_copy(update={"run": always})
+        contents = dump_recipe(move_paths(settings, content_of))
         return hashlib.sha256(contents).hexdigest(), used
 
     def _checksum(self, name: str) -> str:

@@ -104,7 +104,7 @@ class Ledger:
         if place.exists() and name not in self.entries and not force:
             raise OutputError(
                 f"{place}: exists already, and {self.folder / MANIFEST_FILE} does not know it; "
-                "--force replaces it"
+                "--force replaces it if it is a plan folder"
             )
         check_target(place, overwrite=True)
 
@@ -123,16 +123,23 @@ class Ledger:
             self.finish(entry.failed(str(error)))
             return False
         entry = entry.model_copy(update={"fingerprint": fingerprint, "inputs": used})
-        old = self.entries.get(variant.name)
-        if (
-            not force
-            and old is not None
-            and (old.state, old.fingerprint) == ("done", fingerprint)
-            and intact(self.folder / variant.name, old.files)
-        ):
-            self.skipped.append(variant.name)
-            self._keep(old.model_copy(update={"settings": entry.settings, "recipe": entry.recipe}))
-            self._watch(Status(variant.name, "done", seconds=old.seconds, note="there already"))
-            return False
+        old = None if force else self.entries.get(variant.name)
+        if old is not None and old.state == "done":
+            changed = self._change(old, fingerprint)
+            if not changed:
+                self.skipped.append(variant.name)
+                told = {"settings": entry.settings, "recipe": entry.recipe}
+                self._keep(old.model_copy(update=told))
+                self._watch(Status(variant.name, "done", seconds=old.seconds, note="there already"))
+                return False
+            self.note(variant.name, f"made again, for {changed}")
         self._keep(entry)
         return True
+
+    def _change(self, old: PlanEntry, fingerprint: str) -> str:
+        """Why a plan that is done is not the one asked for; empty if it is."""
+        if old.fingerprint != fingerprint:
+            return "settings or data are others than those of the plan there"
+        if not intact(self.folder / old.name, old.files):
+            return "files of the plan there are changed or missing"
+        return ""

@@ -13,7 +13,7 @@ from sensorplan.batch.ledger import Ledger
 from sensorplan.batch.manifest import Manifest, PlanEntry
 from sensorplan.batch.status import Tell, Watch
 from sensorplan.devices import MOST_THREADS, cores, gpu_count
-from sensorplan.errors import RecipeError
+from sensorplan.errors import OutputError, RecipeError
 from sensorplan.locking import alone
 from sensorplan.recipe import Recipe, Variant, load_variants, move_paths
 
@@ -88,6 +88,8 @@ def run_batch(
         raise RecipeError("--workers and --scheduler; expected one, a cluster has its own workers")
     variants = load_variants(files, settings)
     folder = out or Path(f"{files[0].stem}.batch")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; expected a new folder, or that of a batch")
     hear = tell or (lambda line: None)
     with alone(folder, folder / LOCK, "is making this batch") as warning:
         if warning:

@@ -1,5 +1,6 @@
 """The plan folder: everything that `fit` writes, in one go."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,10 @@ def check_target(folder: Path, overwrite: bool, marker: str = PLAN_FILE) -> None
             nor empty, or the folder around it cannot be written.
     """
     kind = Path(marker).stem
+    if os.path.ismount(folder):
+        raise OutputError(
+            f"{folder}: is a mount point, which cannot be replaced; name a folder in it"
+        )
     settle(folder)
     if folder.exists() and not (marker == PLAN_FILE and is_unfinished(folder)):
         if not overwrite:
