@@ -178,20 +178,22 @@ def struck(process: BaseProcess, draw: random.Random, found: Found) -> Iterator[
         yield
         return
     main, *others = tree
-    workers = [other for other in others if any(SPAWNED in word for word in other.cmdline())]
+    workers = [other for other in others if is_worker(other)]
     whom = WHOM[found.kills.total() % len(WHOM)]
     if whom == WORKER and not workers:  # none yet
         whom = ALL
     found.kills[whom] += 1
     victims = {MAIN: [main], WORKER: [draw.choice(workers or [main])], ALL: [main, *others]}[whom]
     for victim in victims:
-        victim.kill()
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
     if main in victims:
         process.join()
     yield
     left = [other for other in (main, *others) if other not in victims]
     for other in left:
-        other.resume()
+        with suppress(psutil.NoSuchProcess):
+            other.resume()
     if whom == MAIN:
         threading.Thread(target=see_the_end, args=(workers, found)).start()
 
@@ -203,9 +205,16 @@ def stopped(process: BaseProcess) -> list[psutil.Process]:
         main.suspend()
         others = main.children(recursive=True)
         for other in others:
-            other.suspend()
+            with suppress(psutil.NoSuchProcess):
+                other.suspend()
         return [main, *others]
     return []
+
+
+def is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it has just ended
+        return any(SPAWNED in word for word in process.cmdline())
+    return False
 
 
 def see_the_end(orphans: list[psutil.Process], found: Found) -> None:
