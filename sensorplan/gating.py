@@ -180,7 +180,10 @@ class GatedForecaster:
 
     def forecast(self, mask: Bools) -> Callable[[Batch], Tensor]:
         """The forecast ``[batch, region, horizon * channel]`` from the kept regions of a mask."""
-        compact = self.forecaster.compact(self.theta.detach() * self.mask_tensor(mask))
+        gate = self.theta.detach() * self.mask_tensor(mask)
+        if self.forecaster.closed_form:  # its compact form has more to be solved for
+            return lambda batch: self.forecaster(batch.history, batch.seen, batch.calendar, gate)
+        compact = self.forecaster.compact(gate)
         kept = torch.from_numpy(np.flatnonzero(mask)).to(self.device)
 
         def forecast(batch: Batch) -> Tensor:
