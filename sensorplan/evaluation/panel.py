@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sensorplan import masking
-from sensorplan.evaluation.forecasts import Forecast, climatology_errors, forecast_errors
+from sensorplan.evaluation.forecasts import Forecast, batches, forecast_errors
 from sensorplan.metrics import Errors, average, in_units_of
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Trainer
@@ -81,7 +81,8 @@ def removal_estimates(trainer: Trainer, mask: Bools, starts: Ints, seed: int) ->
 
 def observed_spread(windows: Windows, starts: Ints, count: int) -> Ints:
     """At most so many of the windows that have any value to judge, evenly spread."""
-    return spread(starts[climatology_errors(windows, starts).by_window.count > 0], count)
+    seen = [batch.valid.flatten(1).any(1).cpu().numpy() for batch in batches(windows, starts)]
+    return spread(starts[np.concatenate(seen)], count)
 
 
 def spread(starts: Ints, count: int) -> Ints:
