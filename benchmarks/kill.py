@@ -8,6 +8,7 @@ whole; in the end every file must be that of the first run, but for the times in
 Libraries are loaded once and each run is forked from there, so that kills fall into the run itself.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
@@ -61,13 +62,7 @@ Files = dict[str, object]
 
 
 def main() -> None:
-    parser = new_parser(__doc__)
-    parser.add_argument("--kills", type=int, default=50, metavar="N", help="default 50")
-    parser.add_argument("--every", type=float, default=0.1, help="seconds between checkpoints")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments; default 0")
-    options = parser.parse_args()
-    if options.kills < 1:
-        parser.error(f"--kills {options.kills}; expected at least 1")
+    options = asked(__doc__)
     with tempfile.TemporaryDirectory() as name:
         figures = kill_often(Path(name), options.kills, options.every, options.seed)
     show(
@@ -83,6 +78,18 @@ def main() -> None:
     write_figures(options.json, "kill", figures)
     if figures["wrong"] or figures["torn"]:
         sys.exit(1)
+
+
+def asked(description: str | None) -> argparse.Namespace:
+    """The options of a benchmark that kills."""
+    parser = new_parser(description)
+    parser.add_argument("--kills", type=int, default=50, metavar="N", help="default 50")
+    parser.add_argument("--every", type=float, default=0.1, help="seconds between checkpoints")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments; default 0")
+    options = parser.parse_args()
+    if options.kills < 1:
+        parser.error(f"--kills {options.kills}; expected at least 1")
+    return options
 
 
 def kill_often(place: Path, kills: int, every: float, seed: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ from pathlib import Path
 import kill
 import pandas as pd
 import psutil
-from measuring import new_parser, say, show, write_figures
+from measuring import say, show, write_figures
 
 from sensorplan.batch import Manifest, read_summary
 from sensorplan.batch.contents import intact
@@ -86,13 +86,7 @@ class Found:
 
 
 def main() -> None:
-    parser = new_parser(__doc__)
-    parser.add_argument("--kills", type=int, default=50, metavar="N", help="default 50")
-    parser.add_argument("--every", type=float, default=0.1, help="seconds between checkpoints")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments; default 0")
-    options = parser.parse_args()
-    if options.kills < 1:
-        parser.error(f"--kills {options.kills}; expected at least 1")
+    options = kill.asked(__doc__)
     with tempfile.TemporaryDirectory() as name:
         found, seconds = kill_often(Path(name), options.kills, options.every, options.seed)
     show(

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 SMALLEST_SHARE = 0.02  # of the regions in a random mask
 FULL_SHARE = 0.15  # of the random masks that keep everything
-MANY = 4096  # regions, above which a step of training reads a sample of them
+MANY = 4096  # regions, above which a network is large: steps and judges take samples of it
 
 
 def fitting_windows(most: int, regions: int, least: int = 8) -> int:

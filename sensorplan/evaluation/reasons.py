@@ -10,11 +10,11 @@ from sensorplan.evaluation.resilience import fewest_windows, forecasts_affordabl
 from sensorplan.metrics import Errors
 from sensorplan.rankers.history import History
 from sensorplan.rankers.moments import correlation, network_modes, pair_correlation
+from sensorplan.sampling import MANY
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Trainer
 
 ROWS = 1000  # regions whose correlations are held at a time
-MANY = 4096  # regions, above which not every kept one is asked whether it explains another best
 LEADING, ALIKE = 16, 8  # modes that regions are compared by; candidates of either sign
 CANDIDATES = 3  # dropped regions that may take the place of a kept one
 SHARE = 0.8  # of what failures may cost, that ties may

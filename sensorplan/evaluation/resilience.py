@@ -12,6 +12,7 @@ import numpy as np
 from sensorplan.evaluation.panel import Panel, observed_spread, removal_estimates
 from sensorplan.metrics import Errors, ratio_interval
 from sensorplan.reasons import Failure, RandomFailures, Resilience
+from sensorplan.sampling import MANY
 from sensorplan.sensors import Bools, Floats, Ints
 from sensorplan.training import Trainer
 
@@ -22,8 +23,7 @@ LEAST_SINGLE = 16  # failures that are judged in the largest network
 
 WORK = 2_500_000  # regions x windows x masks, and thereby the cost
 FEWEST_FORECASTS, MOST_FORECASTS = 6_400, 30_000  # windows x masks
-FEWEST_WINDOWS = 64
-MANY = 4096  # regions, above which both are fewer, down to a quarter
+FEWEST_WINDOWS = 64  # these and the forecasts are fewer in a large network, down to a quarter
 
 
 @dataclass(frozen=True)
