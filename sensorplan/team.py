@@ -5,6 +5,7 @@ and take part in every step of training with a share of its windows; the gradien
 torch's DistributedDataParallel (Li et al. 2020, arXiv 2006.15704).
 """
 
+import gc
 import io
 import os
 from collections.abc import Iterator
@@ -85,10 +86,14 @@ def joined() -> Iterator[Team]:
     if team_size() == 1:
         yield Team()
         return
+    # DistributedDataParallel loads it, and its defaults would hold the group of that moment
+    from torch.distributed.nn import functional  # noqa: F401
+
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backends, timeout=PATIENCE)
     team = current_team()
     yield team
     if team.leads:
         team.say(None)
+    gc.collect()  # what still holds the group keeps its threads, which abort a process that ends
     distributed.destroy_process_group()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pandas as pd
@@ -28,13 +29,15 @@ STEPS = {
 
 def sensorplan(*arguments, processes=1):
     """Run a command in so many processes."""
+    return run("-m", "sensorplan", *arguments, processes=processes)
+
+
+def run(*arguments, processes):
     many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
         [
             sys.executable,
             *(many if processes > 1 else []),
-            "-m",
-            "sensorplan",
             *map(str, arguments),
         ],
         capture_output=True,
@@ -71,6 +74,29 @@ def test_two_processes_make_the_plan_of_one(tmp_path, backbone, gridded):
     assert one.sensor.tolist() == two.sensor.tolist()
     np.testing.assert_allclose(two.importance, one.importance, rtol=1e-2, atol=1e-4)
     np.testing.assert_allclose(two.own_rmse, one.own_rmse, rtol=1e-3)
+
+
+def test_nothing_of_a_team_outlives_it(tmp_path):
+    """Threads of a group that is not freed may abort a process while Python ends."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        dedent("""
+            import weakref
+            import torch
+            from torch import distributed, nn
+            from sensorplan.team import joined
+            with joined() as team:
+                group = weakref.ref(distributed.group.WORLD)
+                module = team.shared(nn.Linear(2, 2), torch.device("cpu"))
+                module(torch.ones(1, 2)).sum().backward()
+                if not team.leads:
+                    assert team.hear() is None
+                del module
+            assert group() is None, f"process {team.number} holds the group"
+        """)
+    )
+    done = run(script, processes=2)
+    assert done.returncode == 0, done.stderr
 
 
 def test_errors_end_all_processes(tmp_path):
