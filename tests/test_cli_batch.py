@@ -100,6 +100,14 @@ def test_a_failed_plan_is_said_and_is_an_exit_code(batch):
     assert result.stderr == "Error: 1 of 3 plans failed: none[/x]\n"
 
 
+def test_plans_with_warnings_are_counted(batch):
+    assert "warnings" not in run("batch", "a.toml", "--quiet").stdout
+    plans = [make_entry("a", warnings=("gaps", "few windows")), make_entry("b")]
+    manifest = Manifest(versions={}, plans=tuple(plans))
+    batch.on_batch = lambda: BatchResult(Path("o"), manifest, tuple(plans), ())
+    assert "Plans with warnings: 1; manifest.json has them." in run("batch", "a.toml").stdout
+
+
 def test_batch_json_is_one_object_on_stdout(batch):
     content = json.loads(run("batch", "a.toml", "--json", "--quiet").stdout)
     assert (content["schema_version"], content["folder"]) == (1, "data[/x].batch")

@@ -101,6 +101,9 @@ def run_batch(
                 _make_on_cluster(scheduler, wanted, ledger)
             elif wanted:
                 _make_here(workers, variants, wanted, ledger)
+        except KeyboardInterrupt:
+            hear(f"{folder}: the same command goes on with the plans that are not done")
+            raise
         finally:
             manifest = ledger.end()
     plans = tuple(ledger.entries[variant.name] for variant in variants)

@@ -150,7 +150,7 @@ def batch_lines(result: "BatchResult") -> RenderableType:
     said = [f"{made} made"]
     said += [f"{len(result.skipped)} there already"] if result.skipped else []
     said += [f"{len(result.failed)} failed"] if result.failed else []
-    number = len(result.plans)
+    number, warned = len(result.plans), sum(bool(plan.warnings) for plan in result.plans)
     parts: list[RenderableType] = [
         prose(f"{number} {'plan' if number == 1 else 'plans'}: {', '.join(said)}."),
         *(prose(f"{plan.name}: {plan.error}") for plan in result.failed),
@@ -159,6 +159,7 @@ def batch_lines(result: "BatchResult") -> RenderableType:
             ("plan", "kept", "RMSE / all sensors", "value kept", "time"),
             [_row(plan) for plan in result.plans],
         ),
+        *([prose(f"Plans with warnings: {warned}; manifest.json has them.")] if warned else []),
         "",
         *files_of("Plans", result.folder, "manifest.json, summary.csv"),
     ]
