@@ -5,7 +5,6 @@ and take part in every step of training with a share of its windows; the gradien
 torch's DistributedDataParallel (Li et al. 2020, arXiv 2006.15704).
 """
 
-import gc
 import io
 import os
 from collections.abc import Iterator
@@ -95,5 +94,4 @@ def joined() -> Iterator[Team]:
     yield team
     if team.leads:
         team.say(None)
-    gc.collect()  # what still holds the group keeps its threads, which abort a process that ends
     distributed.destroy_process_group()
